@@ -1,0 +1,41 @@
+"""Questions that pages, filters and commands ask about the ledger."""
+
+from django.db import models
+from django.db.models import Prefetch, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+
+from contacts.querysets import NamedQuerySet
+
+
+class WalletQuerySet(NamedQuerySet):
+    pass
+
+
+class AssetQuerySet(models.QuerySet):
+    def with_symbol(self, symbol: str) -> "AssetQuerySet":
+        """Every asset that bears this symbol, whatever its case."""
+        return self.filter(Exact(Lower("symbol"), Lower(Value(symbol))))
+
+
+class LabelQuerySet(NamedQuerySet):
+    pass
+
+
+class TransactionQuerySet(models.QuerySet):
+    def for_list(self) -> "TransactionQuerySet":
+        """Transactions with all that a row of the list shows, in three queries."""
+        entry = self.model._meta.get_field("entries").related_model
+        label = self.model._meta.get_field("labels").related_model
+        entries = entry.objects.select_related(
+            "wallet__address", "asset", "counterparty__contact"
+        ).order_by("id")
+        return self.select_related("contact", "source_wallet__address").prefetch_related(
+            Prefetch("entries", entries), Prefetch("labels", label.objects.order_by(Lower("name")))
+        )
+
+
+class ImportBatchQuerySet(models.QuerySet):
+    def for_list(self) -> "ImportBatchQuerySet":
+        """Imports without their files' contents, newest first."""
+        return self.defer("content").select_related("made_by")

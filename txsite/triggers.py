@@ -1,0 +1,36 @@
+"""Database rules that migrations of every app make in the same way."""
+
+from django.db.migrations import RunSQL
+
+
+def raise_version(table: str, columns: tuple[str, ...], *, marks_edited: bool = False) -> RunSQL:
+    """Raise `version` of a row of `table` when one of `columns` changes, whoever writes.
+
+    Nobody sets `version` by hand: any other value given for it is put back. With
+    `marks_edited` the row also keeps in `is_edited` that somebody other than an import
+    (which says `SET LOCAL txsite.importing = 'on'`) has changed it.
+    """
+    new = ", ".join(f"NEW.{column}" for column in columns)
+    old = ", ".join(f"OLD.{column}" for column in columns)
+    edited = (
+        "IF current_setting('txsite.importing', true) IS DISTINCT FROM 'on' "
+        "THEN NEW.is_edited := true; END IF;"
+        if marks_edited
+        else ""
+    )
+    return RunSQL(
+        f"""
+        CREATE FUNCTION {table}_raise_version() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            NEW.version := OLD.version;
+            IF ROW({new}) IS DISTINCT FROM ROW({old}) THEN
+                NEW.version := OLD.version + 1;
+                {edited}
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER raise_version BEFORE UPDATE ON {table}
+            FOR EACH ROW EXECUTE FUNCTION {table}_raise_version();
+        """,
+        f"DROP TRIGGER raise_version ON {table}; DROP FUNCTION {table}_raise_version();",
+    )
