@@ -1,0 +1,167 @@
+"""Pages of a list: neither skipped nor repeated rows, whatever happens meanwhile."""
+
+import base64
+import json
+from collections.abc import Iterator
+
+import pytest
+from django.http import QueryDict
+from factories import START, make_asset, make_transaction
+
+from transactions.filters import TransactionFilter, list_form
+from transactions.models import Transaction
+from txsite.tables import Page
+
+
+def page(query: str) -> Page:
+    query_dict = QueryDict(query)
+    filterset = TransactionFilter(query_dict, queryset=Transaction.objects.all())
+    form = list_form(query_dict, filterset)
+    assert form.is_valid(), form.errors
+    return form.page(filterset.qs)
+
+
+def walk(query: str) -> Iterator[Page]:
+    """From the first page to the last by `next`."""
+    current = page(query)
+    yield current
+    while current.next:
+        current = page(f"{query}&cursor={current.next}")
+        yield current
+
+
+def ids(pages: Iterator[Page]) -> list[int]:
+    return [row.pk for one in pages for row in one.rows]
+
+
+@pytest.fixture
+def seven(db: None) -> list[int]:
+    """Seven transactions of which three share one moment; ids by time, then id."""
+    for minute in (1, 2, 2, 2, 3, 4, 5):
+        make_transaction(
+            [{"amount": str(minute % 3), "asset": make_asset("ETH")}],
+            timestamp=START.replace(minute=minute, microsecond=minute),
+            note=f"note {minute % 2}",
+        )
+    return list(Transaction.objects.order_by("timestamp", "id").values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize("per_page", [1, 2, 3, 7, 8])
+def test_walk_forward_sees_every_row_once(seven: list[int], per_page: int) -> None:
+    assert ids(walk(f"per_page={per_page}")) == seven[::-1]
+    assert ids(walk(f"per_page={per_page}&sort=time")) == seven
+
+
+def test_walk_back_gives_the_pages_of_the_walk_forward(seven: list[int]) -> None:
+    forward = list(walk("per_page=2&sort=time"))
+    backward = [page("per_page=2&sort=time&cursor=last")]
+    while backward[-1].previous:
+        backward.append(page(f"per_page=2&sort=time&cursor={backward[-1].previous}"))
+    assert [row.pk for one in reversed(backward) for row in one.rows] == seven
+    assert [row.pk for row in forward[-1].rows] == seven[-1:]
+    assert [row.pk for row in backward[0].rows] == seven[-2:]
+
+
+@pytest.mark.parametrize("name", ["time", "type", "status", "note", "amount", "fee"])
+def test_every_order_is_total_both_ways(seven: list[int], name: str) -> None:
+    up = ids(walk(f"asset=ETH&per_page=2&sort={name}"))
+    down = ids(walk(f"asset=ETH&per_page=2&sort=-{name}"))
+    assert sorted(up) == sorted(seven)
+    assert down == up[::-1]
+
+
+@pytest.mark.django_db
+def test_amounts_sort_exactly() -> None:
+    amounts = ["0.1", "-5", "0.100000000000000000000000000001", "1" + "0" * 70, "0"]
+    made = {amount: make_transaction([{"amount": amount}]).pk for amount in amounts}
+    order = ["-5", "0", "0.1", "0.100000000000000000000000000001", "1" + "0" * 70]
+    assert ids(walk("asset=ETH&per_page=1&sort=amount")) == [made[amount] for amount in order]
+
+
+def test_jump_to_a_day_begins_there(db: None) -> None:
+    made = [make_transaction(timestamp=START.replace(day=day)) for day in (1, 5, 5, 9)]
+    assert [row.pk for row in page("cursor=2024-01-05").rows] == [
+        made[2].pk,
+        made[1].pk,
+        made[0].pk,
+    ]
+    assert [row.pk for row in page("sort=time&cursor=2024-01-02").rows] == [
+        made[1].pk,
+        made[2].pk,
+        made[3].pk,
+    ]
+    assert page("cursor=2024-01-05").previous
+    assert [row.pk for row in page("cursor=9999-12-31").rows][0] == made[3].pk
+    assert page("cursor=0001-01-01").rows == []
+    assert page("cursor=0001-01-01").previous == "last"
+
+
+def test_neighbours_are_offered_where_there_are_any(seven: list[int]) -> None:
+    first = page("per_page=3")
+    assert (first.previous, bool(first.next)) == (None, True)
+    last = page("per_page=3&cursor=last")
+    assert (bool(last.previous), last.next) == (True, None)
+    whole = page("per_page=7")
+    assert (whole.previous, whole.next) == (None, None)
+
+
+def test_page_whose_rows_are_gone_leads_back(seven: list[int]) -> None:
+    first = page("per_page=3&sort=time")
+    Transaction.objects.exclude(pk__in=[row.pk for row in first.rows]).delete()
+    beyond = page(f"per_page=3&sort=time&cursor={first.next}")
+    assert (beyond.rows, beyond.previous) == ([], "last")
+
+
+def cursor(*packed: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(packed).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "nonsense",
+        "%00",
+        "=",
+        "2024-02-30",
+        "10000-01-01",
+        "0",
+        cursor(),
+        cursor("-time", "n", "2024-01-01T00:00:00+00:00"),
+        cursor("-time", "n", "2024-01-01T00:00:00", 1),
+        cursor("-time", "n", "2024-01-01T00:00:00+00:00", 2**63),
+        cursor("-time", "n", "2024-01-01T00:00:00+00:00", -1),
+        cursor("-time", "n", "2024-01-01T00:00:00+00:00", "1"),
+        cursor("-time", "n", "2024-01-01T00:00:00+00:00", True),
+        cursor("-time", "x", "2024-01-01T00:00:00+00:00", 1),
+        cursor("-time", "n", 5, 1),
+        cursor("time", "n", "2024-01-01T00:00:00+00:00", 1),
+        cursor("-time", "n", {"a": 1}, 1),
+        base64.urlsafe_b64encode(b"[" * 1_000).decode(),
+        "x" * 5_000,
+    ],
+)
+def test_cursor_that_was_not_given_out_is_an_error(db: None, bad: str) -> None:
+    query = QueryDict("", mutable=True)
+    query["cursor"] = bad.replace("%00", "\0")
+    filterset = TransactionFilter(query, queryset=Transaction.objects.all())
+    form = list_form(query, filterset)
+    assert not form.is_valid()
+    assert "cursor" in form.errors
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        cursor("note", "n", "a\0b", 1),
+        cursor("note", "n", "\ud800", 1),
+        cursor("amount", "n", "NaN", 1),
+        cursor("amount", "n", "1e999999", 1),
+        cursor("amount", "n", "abc", 1),
+    ],
+)
+def test_cursor_with_a_value_no_row_can_have_is_an_error(seven: list[int], bad: str) -> None:
+    sort = json.loads(base64.urlsafe_b64decode(bad))[0]
+    query = QueryDict(f"asset=ETH&sort={sort}&cursor={bad}")
+    form = list_form(query, TransactionFilter(query, queryset=Transaction.objects.all()))
+    assert not form.is_valid()
+    assert "cursor" in form.errors

@@ -1,0 +1,505 @@
+"""The list's filters: read from the URL, asked of the database, told in words.
+
+Each value of a filter is a `Term`. A repeated parameter means any of its values, a leading
+`-` excludes every transaction that has such an entry, label or contact, a leading `=` takes
+the rest literally, and `none` means "has none". All conditions on entries hold for one and
+the same entry.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import django_filters
+from django import forms
+from django.core.validators import ProhibitNullCharactersValidator
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Abs, Coalesce, Left, Lower
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
+from django.http import QueryDict
+
+from contacts.addresses import AddressError, families_of, normalise
+from contacts.models import Address, Contact
+from transactions.models import (
+    MAX_DECIMALS,
+    MAX_INTEGER_DIGITS,
+    AmountField,
+    Asset,
+    Entry,
+    Label,
+    Status,
+    Transaction,
+    TransactionLabel,
+    TransactionType,
+    Wallet,
+)
+from txsite.tables import ListForm, Ordering
+
+MAX_VALUES = 50
+MAX_LENGTH = 200
+NONE = "none"
+
+ORDERINGS = {
+    "time": Ordering(F("timestamp"), "time", newest_first=True),
+    "type": Ordering(F("type"), "text"),
+    "status": Ordering(F("status"), "text"),
+    "note": Ordering(Lower(Left("note", 100)), "text"),
+}
+
+
+@dataclass(frozen=True)
+class Term:
+    """One value of a filter, as typed and as understood.
+
+    `found` is what the field made of it: ids, a choice or a text; None means `none`.
+    """
+
+    raw: str
+    is_excluded: bool
+    found: Any
+    words: str
+
+
+class TermsWidget(forms.TextInput):
+    """Reads every value that the URL has for a name."""
+
+    def value_from_datadict(self, data: QueryDict, files: Any, name: str) -> list[str]:
+        return [value for value in data.getlist(name) if value.strip()]
+
+
+class TermsField(forms.Field):
+    """Several values of one filter; `find` turns the text of each into what is looked for.
+
+    `find` raises ValidationError with words for the person who typed the text.
+    """
+
+    widget = TermsWidget
+
+    def __init__(
+        self, find: Callable[[str], Any], *, has_none: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.find, self.has_none = find, has_none
+
+    def clean(self, values: list[str]) -> list[Term]:
+        if len(values) > MAX_VALUES:
+            raise forms.ValidationError(f"At most {MAX_VALUES} values, not {len(values)}.")
+        return [self.term(value) for value in values]
+
+    def term(self, raw: str) -> Term:
+        if len(raw) > MAX_LENGTH:
+            raise forms.ValidationError(
+                f"At most {MAX_LENGTH} characters, not {len(raw):,}. Shorten it."
+            )
+        ProhibitNullCharactersValidator()(raw)
+        text = raw.strip()
+        is_excluded = text.startswith("-")
+        text = text.removeprefix("-").strip()
+        if self.has_none and text.lower() == NONE:
+            return Term(raw, is_excluded, None, NONE)
+        text = text.removeprefix("=").strip()
+        if not text:
+            raise forms.ValidationError(f"“{raw}” says nothing to look for.")
+        return Term(raw, is_excluded, self.find(text), text)
+
+
+class DayField(forms.DateField):
+    """A UTC day, written 2024-01-31."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            input_formats=["%Y-%m-%d"],
+            widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            error_messages={"invalid": "Write a day as 2024-01-31."},
+            **kwargs,
+        )
+
+
+class AmountValueField(forms.CharField):
+    """An absolute amount: digits with a point, as exact as the ledger's."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=MAX_INTEGER_DIGITS + MAX_DECIMALS + 1, **kwargs)
+        self.widget.attrs["inputmode"] = "decimal"
+
+    def clean(self, value: Any) -> Decimal | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        whole, _, decimals = text.partition(".")
+        is_number = (whole + decimals).isascii() and (whole + decimals).isdigit()
+        if not is_number or len(whole) > MAX_INTEGER_DIGITS or len(decimals) > MAX_DECIMALS:
+            raise forms.ValidationError("Write an amount as 1234.56, without sign or spaces.")
+        return Decimal(text)
+
+
+def find_wallet(text: str) -> list[int]:
+    wallets = Wallet.objects.named(text)
+    for family in families_of(text):
+        wallets |= Wallet.objects.filter(
+            address__family=family, address__value=normalise(text, family)
+        )
+    return found_ids(wallets, f"No wallet has the name or address “{text}”.")
+
+
+def find_asset(text: str) -> list[int]:
+    if text.lower().startswith("id:"):
+        number = text[3:]
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            raise forms.ValidationError(f"“{text}” is not an asset's number: write id:12.")
+        assets = Asset.objects.filter(pk=int(number))
+    else:
+        assets = Asset.objects.with_symbol(text)
+    return found_ids(assets, f"No asset has the symbol “{text}”.")
+
+
+def find_address(text: str) -> list[int]:
+    families = families_of(text)
+    if not families:
+        raise forms.ValidationError(why_no_address(text))
+    addresses = Q()
+    for family in families:
+        addresses |= Q(family=family, value=normalise(text, family))
+    return list(Address.objects.filter(addresses).values_list("pk", flat=True))
+
+
+def why_no_address(text: str) -> str:
+    """What is wrong with an address, in the words of the family that it looks like."""
+    try:
+        normalise(text, "evm" if text.lower().startswith("0x") else "bitcoin")
+    except AddressError as error:
+        return str(error)
+    return f"“{text}” is not an address."
+
+
+def find_label(text: str) -> list[int]:
+    return found_ids(Label.objects.named(text), f"No label is called “{text}”.")
+
+
+def find_contact(text: str) -> list[int]:
+    return found_ids(Contact.objects.named(text), f"No contact is called “{text}”.")
+
+
+def found_ids(rows: QuerySet[Any], otherwise: str) -> list[int]:
+    ids = list(rows.values_list("pk", flat=True))
+    if not ids:
+        raise forms.ValidationError(otherwise)
+    return ids
+
+
+def choice(choices: Iterable[tuple[str, str]]) -> Callable[[str], str]:
+    """A `find` for one of a few words."""
+    known = {value for value, _ in choices}
+
+    def find(text: str) -> str:
+        if text.lower() not in known:
+            raise forms.ValidationError(f"“{text}” is none of {', '.join(sorted(known))}.")
+        return text.lower()
+
+    return find
+
+
+class TermsFilter(django_filters.Filter):
+    """A filter whose value is a list of terms; `TransactionFilter` asks the question."""
+
+    field_class = TermsField
+
+
+class DayFilter(django_filters.Filter):
+    field_class = DayField
+
+
+class AmountFilter(django_filters.Filter):
+    field_class = AmountValueField
+
+
+DIRECTIONS = [("in", "In"), ("out", "Out")]
+
+
+class TransactionFilter(django_filters.FilterSet):
+    """Which transactions: every filter of `/transactions/`, with its order and place.
+
+    `is_valid()` must be asked before `qs`: a bare `qs` of an invalid filter would be every row.
+    """
+
+    wallet = TermsFilter(find=find_wallet, has_none=True)
+    address = TermsFilter(find=find_address, has_none=True)
+    asset = TermsFilter(find=find_asset, has_none=True)
+    direction = TermsFilter(find=choice(DIRECTIONS))
+    amount_min = AmountFilter(label="Amount from")
+    amount_max = AmountFilter(label="Amount to")
+    type = TermsFilter(find=choice(TransactionType.choices))
+    status = TermsFilter(find=choice(Status.choices))
+    label = TermsFilter(find=find_label, has_none=True)
+    contact = TermsFilter(find=find_contact, has_none=True)
+    date_after = DayFilter(label="From day")
+    date_before = DayFilter(label="To day")
+    q = TermsFilter(find=str, label="Search")
+
+    class Meta:
+        model = Transaction
+        fields: list[str] = []
+
+    @property
+    def qs(self) -> QuerySet[Transaction]:
+        """The transactions; never those of a filter that could not be read."""
+        if self.is_bound and not self.is_valid():
+            return self.queryset.none()
+        return super().qs
+
+    def filter_queryset(self, queryset: QuerySet[Transaction]) -> QuerySet[Transaction]:
+        asked = self.form.cleaned_data
+        queryset = queryset.filter(during(asked["date_after"], asked["date_before"]))
+        queryset = queryset.filter(entries_match(asked))
+        for name, condition in CONDITIONS.items():
+            queryset = queryset.filter(any_of(asked[name], condition))
+        return queryset
+
+
+def any_of(terms: list[Term], condition: Callable[[Term], Any]) -> Q:
+    """Any of the terms that are not excluded, and none of those that are."""
+    wanted = [Q(condition(term)) for term in terms if not term.is_excluded]
+    unwanted = [~Q(condition(term)) for term in terms if term.is_excluded]
+    matches = Q()
+    for one in wanted:
+        matches |= one
+    for one in unwanted:
+        matches &= one
+    return matches
+
+
+def during(first: Any, last: Any) -> Q:
+    """Inclusive UTC days."""
+    condition = Q()
+    if first:
+        condition &= Q(timestamp__gte=datetime.combine(first, time(), UTC))
+    if last and last.year < 9999:
+        condition &= Q(timestamp__lt=datetime.combine(last + timedelta(days=1), time(), UTC))
+    return condition
+
+
+def entries_of_row() -> QuerySet[Entry]:
+    return Entry.objects.filter(transaction=OuterRef("pk"))
+
+
+# What one entry must be, for each filter that asks about entries.
+ENTRY_CONDITIONS: dict[str, Callable[[Any], Q]] = {
+    "wallet": lambda ids: Q(wallet__in=ids),
+    "asset": lambda ids: Q(asset__in=ids),
+    "address": lambda ids: (
+        Q(counterparty__in=ids) | Q(wallet__in=Wallet.objects.filter(address__in=ids))
+    ),
+    "direction": lambda way: (
+        Q(kind="transfer") & (Q(amount__gt=0) if way == "in" else Q(amount__lt=0))
+    ),
+}
+
+
+def entries_match(asked: dict[str, Any]) -> Q:
+    """One entry that meets every condition on entries; no entry that an excluded term names."""
+    one_entry = amount_within(asked["amount_min"], asked["amount_max"])
+    matches = Q()
+    can_be_without = not one_entry
+    for name in ENTRY_CONDITIONS:
+        wanted = [term for term in asked[name] if not term.is_excluded]
+        if wanted:
+            one_entry &= Q(*(entry_is(name, term) for term in wanted), _connector=Q.OR)
+            can_be_without &= any(term.found is None for term in wanted)
+        for term in asked[name]:
+            if term.is_excluded:
+                matches &= ~has_entry(entry_is(name, term))
+    if one_entry:
+        # A transaction without any entry has no wallet, no asset and no address.
+        matches &= has_entry(one_entry) | (~has_entry(Q()) if can_be_without else Q(pk__in=[]))
+    return matches
+
+
+def has_entry(condition: Q) -> Q:
+    return Q(Exists(entries_of_row().filter(condition)))
+
+
+def entry_is(name: str, term: Term) -> Q:
+    if term.found is not None:
+        return ENTRY_CONDITIONS[name](term.found)
+    if name == "address":
+        with_address = Entry.objects.filter(
+            transaction=OuterRef("transaction"), counterparty__isnull=False
+        )
+        return ~Q(Exists(with_address))
+    return Q(pk__in=[])
+
+
+def amount_within(least: Decimal | None, most: Decimal | None) -> Q:
+    """Absolute amounts of movements; fees are left out."""
+    condition = Q(kind="transfer") if least is not None or most is not None else Q()
+    if least is not None:
+        condition &= Q(GreaterThanOrEqual(Abs("amount"), Value(least)))
+    if most is not None:
+        condition &= Q(LessThanOrEqual(Abs("amount"), Value(most)))
+    return condition
+
+
+def has_label(term: Term) -> Any:
+    labels = TransactionLabel.objects.filter(transaction=OuterRef("pk"))
+    return (
+        ~Q(Exists(labels)) if term.found is None else Q(Exists(labels.filter(label__in=term.found)))
+    )
+
+
+def has_contact(term: Term) -> Any:
+    """A person's choice counts first; without one, the contacts of the entries' addresses."""
+    theirs = entries_of_row().filter(counterparty__contact__isnull=False)
+    if term.found is None:
+        return Q(contact__isnull=True) & ~Q(Exists(theirs))
+    return Q(contact__in=term.found) | Q(contact__isnull=True) & Q(
+        Exists(theirs.filter(counterparty__contact__in=term.found))
+    )
+
+
+def says(term: Term) -> Q:
+    """Every word stands somewhere: in txid, addresses, note, labels or contacts."""
+    matches = Q()
+    for word in term.found.split():
+        matches &= has_word(word)
+    return matches
+
+
+def has_word(word: str) -> Q:
+    named = {"name__icontains": word}
+    addresses = Address.objects.filter(
+        Q(value__icontains=word) | Q(contact__in=Contact.objects.filter(**named))
+    )
+    return (
+        Q(txid__icontains=word)
+        | Q(external_id__icontains=word)
+        | Q(note__icontains=word)
+        | Q(contact__in=Contact.objects.filter(**named))
+        | Q(
+            Exists(
+                TransactionLabel.objects.filter(
+                    transaction=OuterRef("pk"), label__in=Label.objects.filter(**named)
+                )
+            )
+        )
+        | Q(
+            Exists(
+                entries_of_row().filter(
+                    Q(counterparty__in=addresses) | Q(wallet__address__in=addresses)
+                )
+            )
+        )
+    )
+
+
+# What a transaction must be, for each filter that asks about it as a whole.
+CONDITIONS: dict[str, Callable[[Term], Any]] = {
+    "type": lambda term: Q(type=term.found),
+    "status": lambda term: Q(status=term.found),
+    "label": has_label,
+    "contact": has_contact,
+    "q": says,
+}
+
+
+def moved(asset: int, kind: str) -> Any:
+    """The exact sum of a transaction's movements (or fees) of one asset."""
+    sums = (
+        entries_of_row()
+        .filter(asset=asset, kind=kind)
+        .order_by()
+        .values("transaction")
+        .annotate(total=Sum("amount"))
+        .values("total")
+    )
+    return Coalesce(Subquery(sums), Value(Decimal(0)), output_field=AmountField())
+
+
+NEEDS_ONE_ASSET = "Sorting by amount or fee needs exactly one asset: filter by it first."
+
+
+def list_form(query: QueryDict, filterset: TransactionFilter) -> ListForm:
+    """The order and the place that the URL asks for.
+
+    The list is sorted by amount (signed, fees left out) or by fee only within one asset,
+    since amounts of different assets have no order.
+    """
+    assets = one_asset(filterset)
+    by_asset = (
+        {
+            "amount": Ordering(moved(assets[0], "transfer"), "number", newest_first=True),
+            "fee": Ordering(moved(assets[0], "fee"), "number"),
+        }
+        if assets
+        else {}
+    )
+    return ListForm(
+        query,
+        {**ORDERINGS, **by_asset},
+        default="-time",
+        known=filterset.filters,
+        unavailable={} if assets else dict.fromkeys(("amount", "fee"), NEEDS_ONE_ASSET),
+    )
+
+
+def one_asset(filterset: TransactionFilter) -> list[int]:
+    """The only asset that the filter asks for, as a list; empty when it is not only one."""
+    terms = filterset.form.cleaned_data.get("asset", []) if filterset.is_valid() else []
+    wanted = [term for term in terms if not term.is_excluded]
+    if len(wanted) == 1 and wanted[0].found and len(wanted[0].found) == 1:
+        return wanted[0].found
+    return []
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a filter, in words, and the query string without it."""
+
+    words: str
+    without: str
+
+
+WORDS = {
+    "date_after": "from {}",
+    "date_before": "to {}",
+    "amount_min": "amount at least {}",
+    "amount_max": "amount at most {}",
+}
+
+
+def told(query: QueryDict) -> list[Part]:
+    """The filter in words, part by part; also of a filter that cannot be read."""
+    return [
+        Part(in_words(name, value), without(query, name, value))
+        for name in query
+        if name not in ("sort", "per_page", "cursor")
+        for value in query.getlist(name)
+        if value.strip()
+    ]
+
+
+def in_words(name: str, value: str) -> str:
+    text = value.strip()[:MAX_LENGTH]
+    if name in WORDS:
+        return WORDS[name].format(text)
+    is_excluded = text.startswith("-")
+    text = text.removeprefix("-").strip()
+    if text.lower() == NONE and name in ("wallet", "address", "asset", "label", "contact"):
+        return (
+            f"has {'a' if name in ('wallet', 'label', 'contact') else 'an'} {name}"
+            if is_excluded
+            else f"no {name}"
+        )
+    title = "text" if name == "q" else name
+    return f"{title} is {'not ' if is_excluded else ''}{text.removeprefix('=').strip()}"
+
+
+def without(query: QueryDict, name: str, value: str) -> str:
+    """The query string less one value of one parameter, from the first page."""
+    rest = query.copy()
+    values = rest.getlist(name)
+    values.remove(value)
+    rest.setlist(name, values)
+    rest.pop("cursor", None)
+    return "?" + rest.urlencode()

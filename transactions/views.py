@@ -1,0 +1,96 @@
+"""The list, one transaction, and the balances."""
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from transactions.amounts import format_amount
+from transactions.balances import balances
+from transactions.filters import DIRECTIONS, TransactionFilter, list_form, told
+from transactions.models import Asset, Label, Status, Transaction, TransactionType, Wallet
+from transactions.tables import TransactionTable, filtered
+from txsite.tables import Page
+
+MAX_COMPLETIONS = 20
+
+
+def may_edit(request: HttpRequest) -> bool:
+    return request.user.has_perm("transactions.change_transaction")
+
+
+@require_safe
+@permission_required("transactions.view_transaction", raise_exception=True)
+def transaction_list(request: HttpRequest) -> HttpResponse:
+    """Every transaction that the URL's filter asks for, a page at a time."""
+    filterset = TransactionFilter(request.GET, queryset=Transaction.objects.for_list())
+    place = list_form(request.GET, filterset)
+    is_valid = place.is_valid() and filterset.is_valid()
+    page = place.page(filterset.qs) if is_valid else Page([], None, None)
+    parts = told(request.GET)
+    context = {
+        "filter": filterset,
+        "place": place,
+        "parts": parts,
+        "page": page,
+        "is_valid": is_valid,
+        "count": filterset.qs.count() if is_valid else 0,
+        "table": TransactionTable(
+            page.rows,
+            sort=place.cleaned_data.get("sort", ""),
+            orderings=place.orderings,
+            can_edit=may_edit(request),
+        ),
+        "is_by_time": place.cleaned_data.get("sort", "").removeprefix("-") == "time",
+        "is_empty": is_valid and not parts and not page.rows and not place.cleaned_data["cursor"],
+        "types": TransactionType.choices,
+        "statuses": Status.choices,
+        "directions": DIRECTIONS,
+    }
+    return render(request, "transactions/list.html", context, status=200 if is_valid else 400)
+
+
+@require_safe
+@permission_required("transactions.view_transaction", raise_exception=True)
+def transaction_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """One transaction: its entries, who it is with, and which files told of it."""
+    record = get_object_or_404(Transaction.objects.for_list(), pk=pk)
+    table = TransactionTable([record], can_edit=may_edit(request))
+    lines = record.import_lines.select_related("batch").defer("batch__content")[:50]
+    context = {"transaction": record, "table": table, "lines": lines}
+    return render(request, "transactions/detail.html", context)
+
+
+@require_safe
+@permission_required("transactions.view_transaction", raise_exception=True)
+def balance_list(request: HttpRequest) -> HttpResponse:
+    """What every wallet holds of every asset."""
+    rows = [
+        {
+            "wallet": balance.wallet,
+            "asset": balance.asset,
+            "amount": format_amount(balance.amount),
+            "count": balance.count,
+            "link": filtered(
+                wallet=balance.wallet.filter_value, asset=balance.asset.filter_value
+            ),
+        }
+        for balance in balances()
+    ]
+    return render(request, "transactions/balances.html", {"rows": rows})
+
+
+@require_safe
+@permission_required("transactions.view_transaction", raise_exception=True)
+def complete(request: HttpRequest, what: str) -> HttpResponse:
+    """Up to 20 names for a text field, those that begin with the text first."""
+    typed = request.GET.get("q", "").strip()[:200].replace("\0", "")
+    field = {"label": "name", "wallet": "name", "asset": "symbol"}[what]
+    rows = {"label": Label, "wallet": Wallet, "asset": Asset}[what].objects.all()
+    names = rows.exclude(**{field: ""}).order_by(field).values_list(field, flat=True).distinct()
+    first = list(names.filter(**{f"{field}__istartswith": typed})[:MAX_COMPLETIONS])
+    if typed and len(first) < MAX_COMPLETIONS:
+        first += names.filter(**{f"{field}__icontains": typed}).exclude(
+            **{f"{field}__istartswith": typed}
+        )[: MAX_COMPLETIONS - len(first)]
+    return JsonResponse(first, safe=False)

@@ -1,0 +1,135 @@
+// Editing labels, contact and note in the list, in place. Without script the same links lead
+// to the same forms on pages of their own.
+"use strict";
+
+const opened = new WeakMap(); // an editor's cell -> what the cell showed before
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a.edit");
+  if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
+    event.preventDefault();
+    open(link);
+  }
+  const cancel = event.target.closest(".editor a.cancel");
+  if (cancel && opened.has(cancel.closest("td"))) {
+    event.preventDefault();
+    close(cancel.closest("td"));
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const cell = event.target.closest?.(".editor")?.closest("td");
+  if (!cell || !opened.has(cell)) return;
+  if (event.key === "Escape") close(cell);
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
+});
+
+document.addEventListener("submit", (event) => {
+  const cell = event.target.closest(".editor") && event.target.closest("td");
+  if (!cell || !opened.has(cell)) return;
+  event.preventDefault();
+  save(event.target, cell);
+});
+
+async function ask(url, options = {}) {
+  try {
+    return await fetch(url, { ...options, headers: { "X-Fragment": "1" }, redirect: "manual" });
+  } catch {
+    announce("The server cannot be reached. Nothing was saved.");
+    return null;
+  }
+}
+
+async function open(link) {
+  const cell = link.closest("td");
+  const answer = await ask(link.href);
+  // Signed out, or no longer there: the page itself tells.
+  if (answer && (answer.type === "opaqueredirect" || !answer.ok)) location.assign(link.href);
+  if (!answer?.ok || opened.has(cell)) return;
+  opened.set(cell, [...cell.childNodes]);
+  show(cell, await answer.text());
+}
+
+function show(cell, html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  cell.replaceChildren(template.content);
+  const form = cell.querySelector("form");
+  form.elements.namedItem("next").value = location.pathname + location.search;
+  (form.querySelector("[autofocus]") || form.elements[0]).focus();
+}
+
+function close(cell) {
+  cell.replaceChildren(...opened.get(cell));
+  opened.delete(cell);
+  cell.querySelector("a.edit").focus();
+}
+
+async function save(form, cell) {
+  if (form.dataset.saving) return;
+  form.dataset.saving = "1";
+  const answer = await ask(form.action, { method: "POST", body: new FormData(form) });
+  delete form.dataset.saving;
+  if (!answer) return problem(form, "The server cannot be reached. Nothing was saved; try again.");
+  if (answer.type === "opaqueredirect") return problem(form, "You are logged out. Nothing was saved.");
+  if (answer.status === 409 || answer.status === 422) {
+    show(cell, await answer.text());
+    return announce(answer.status === 409 ? "Changed by somebody else meanwhile. Both values are shown." : "Not saved. See the message.");
+  }
+  if (!answer.ok) return problem(form, `Not saved: the server answered ${answer.status}.`);
+  replaceRow(cell.closest("tr"), await answer.text(), form.dataset.editor);
+}
+
+function replaceRow(row, html, what) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.querySelector("tr");
+  const isNext = Number(fresh.dataset.version) === Number(row.dataset.version) + 1;
+  [...row.cells].forEach((cell, index) => {
+    if (!opened.has(cell) || cell.querySelector(`[data-editor="${what}"]`)) return;
+    // Another editor of this row stays open; it has seen what this one has just saved.
+    const version = cell.querySelector("[name=version]");
+    if (version && isNext) version.value = fresh.dataset.version;
+    opened.set(cell, [...fresh.cells[index].childNodes]);
+    fresh.cells[index].replaceWith(cell);
+  });
+  row.replaceWith(fresh);
+  fresh.querySelector(`a[data-edit="${what}"]`)?.focus();
+  announce(`Saved ${what}.`);
+}
+
+// Labels are a set of chips: Enter turns what was typed into one, Enter on nothing saves.
+document.addEventListener("keydown", (event) => {
+  const input = event.target;
+  if (event.key !== "Enter" || input.name !== "add" || event.ctrlKey || event.metaKey) return;
+  const name = input.value.trim();
+  if (!name) return;
+  event.preventDefault();
+  addChip(input, name);
+});
+
+function addChip(input, name) {
+  const chip = document.createElement("span");
+  chip.className = "chip";
+  const hidden = Object.assign(document.createElement("input"), { type: "hidden", name: "add", value: name });
+  const text = document.createElement("bdi");
+  text.textContent = name;
+  const off = Object.assign(document.createElement("button"), { type: "button", textContent: "×" });
+  off.setAttribute("aria-label", `Do not add ${name}`);
+  off.addEventListener("click", () => { chip.remove(); input.focus(); });
+  chip.append(hidden, text, off);
+  input.form.querySelector(".chips").append(chip);
+  input.value = "";
+  announce(`${name} will be added. Press Enter again to save.`);
+}
+
+function problem(form, text) {
+  let line = form.querySelector(".problem");
+  if (!line) {
+    line = document.createElement("p");
+    line.className = "problem error";
+    line.setAttribute("role", "alert");
+    form.prepend(line);
+  }
+  line.textContent = text;
+}

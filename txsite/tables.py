@@ -1,0 +1,268 @@
+"""What every list shares: its order with a tie-break, keyset pages, and its column heads.
+
+A page is a place in an ordering, not a number: `cursor` names the row before or after it,
+so rows that are inserted or deleted meanwhile are neither skipped nor repeated.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+import django_tables2
+from django import forms
+from django.db.models import Expression, F, QuerySet
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+from django.http import QueryDict
+
+PER_PAGE = 50
+MAX_PER_PAGE = 200
+MAX_CURSOR = 2_000
+MAX_ID = 2**63 - 1
+
+LAST = "last"
+
+Kind = Literal["time", "text", "number"]
+READ_CURSOR = "The place in the list cannot be read. Start again at the first page."
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """One thing that a list can be sorted by; ties are always broken by the id.
+
+    `expression` is never null, and short enough to stand in a URL.
+    """
+
+    expression: Expression | F
+    kind: Kind
+    newest_first: bool = False  # what the first click on the column head gives
+
+
+class CursorError(ValueError):
+    """The cursor is not one that this list gave out; the message is for people."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page starts: after or before a (sort value, id)."""
+
+    forward: bool
+    value: Any = None
+    pk: int | None = None  # None with a value: before every row of this value
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rows of a page, in order, and the cursors of its neighbours."""
+
+    rows: list[Any]
+    previous: str | None
+    next: str | None
+
+
+def encode(sort: str, forward: bool, row: Any) -> str:
+    """The cursor of the place after (or before) a row that has `sort_value`."""
+    value = row.sort_value
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    packed = json.dumps([sort, "n" if forward else "p", text, row.pk], separators=(",", ":"))
+    return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, sort: str, ordering: Ordering) -> Place:
+    """The place that a cursor names: `last`, a day in a list by time, or one given out."""
+    if cursor == LAST:
+        return Place(forward=False)
+    descending = sort.startswith("-")
+    try:
+        day = date.fromisoformat(cursor)
+    except ValueError:
+        return decode_given_out(cursor, sort, ordering.kind)
+    if ordering.kind != "time":
+        raise CursorError("Jumping to a day needs the list sorted by time.")
+    return Place(forward=True, value=start_of(day, after=descending))
+
+
+def start_of(day: date, *, after: bool) -> datetime:
+    """The first moment of a UTC day, or with `after` the first one after it."""
+    try:
+        return datetime.combine(day + timedelta(days=1 if after else 0), time(), UTC)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def decode_given_out(cursor: str, sort: str, kind: Kind) -> Place:
+    try:
+        packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        of_sort, direction, text, pk = json.loads(packed.decode())
+        value = parse_value(text, kind)
+    except (ValueError, binascii.Error, InvalidOperation, RecursionError):
+        raise CursorError(READ_CURSOR) from None
+    if type(pk) is not int or not 0 <= pk <= MAX_ID or direction not in ("n", "p"):
+        raise CursorError(READ_CURSOR)
+    if of_sort != sort:
+        raise CursorError("This place belongs to another sort order. Start at the first page.")
+    return Place(direction == "n", value, pk)
+
+
+def parse_value(text: Any, kind: Kind) -> Any:
+    """The sort value that a cursor carries as text; ValueError when it is none."""
+    if not isinstance(text, str) or "\0" in text:
+        raise ValueError(text)
+    text.encode()  # a lone surrogate is no text
+    if kind == "time":
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError(text)
+        return moment.astimezone(UTC) if 1 < moment.year < 9999 else moment.replace(tzinfo=UTC)
+    if kind == "number":
+        number = Decimal(text)
+        if not number.is_finite() or abs(number.adjusted()) > 120:
+            raise ValueError(text)
+        return number
+    return text
+
+
+def read_page(
+    queryset: QuerySet, sort: str, ordering: Ordering, place: Place | None, per_page: int
+) -> Page:
+    """The page of `queryset` at `place` (None: the first), one query.
+
+    `sort` is the name of the ordering, with a leading `-` when descending.
+    """
+    forward = place is None or place.forward
+    ascending = sort.startswith("-") != forward
+    rows = queryset.annotate(sort_value=ordering.expression)
+    if place is not None and place.value is not None:
+        rows = rows.filter(beyond(place, ascending))
+    key = ("sort_value", "pk") if ascending else ("-sort_value", "-pk")
+    found = list(rows.order_by(*key)[: per_page + 1])
+    more = len(found) > per_page
+    found = found[:per_page]
+    if not forward:
+        found.reverse()
+    if not found and place is not None:
+        # Nothing lies beyond the place any more: the end of the list is the answer there.
+        return (
+            Page([], LAST, None) if forward else read_page(queryset, sort, ordering, None, per_page)
+        )
+    has_previous = more if not forward else place is not None
+    has_next = more if forward else place is not None and place.value is not None
+    return Page(
+        found,
+        encode(sort, False, found[0]) if found and has_previous else None,
+        encode(sort, True, found[-1]) if found and has_next else None,
+    )
+
+
+def beyond(place: Place, ascending: bool) -> Expression:
+    lookup = TupleGreaterThan if ascending else TupleLessThan
+    # A day is the place before all rows of its first moment; ids begin at 1.
+    return lookup(Tuple(F("sort_value"), F("pk")), (place.value, place.pk or 0))
+
+
+class ListForm(forms.Form):
+    """What every list's URL may hold beside its filters: `sort`, `per_page`, `cursor`.
+
+    `known` are the filters' names: any other parameter is an error, and so is a second
+    value for a parameter that takes one. `unavailable` says of orderings that need something
+    of the filter what that is.
+    """
+
+    sort = forms.CharField(required=False, max_length=50)
+    per_page = forms.IntegerField(required=False, min_value=1, max_value=MAX_PER_PAGE)
+    cursor = forms.CharField(required=False, max_length=MAX_CURSOR)
+
+    def __init__(
+        self,
+        query: QueryDict,
+        orderings: Mapping[str, Ordering],
+        default: str,
+        known: Iterable[str] = (),
+        unavailable: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(query)
+        self.query, self.orderings, self.default = query, orderings, default
+        self.known = set(known)
+        self.unavailable = unavailable or {}
+
+    def clean_sort(self) -> str:
+        sort = self.cleaned_data["sort"] or self.default
+        if sort.removeprefix("-") in self.unavailable:
+            raise forms.ValidationError(self.unavailable[sort.removeprefix("-")])
+        if sort.removeprefix("-") not in self.orderings:
+            names = ", ".join(self.orderings)
+            raise forms.ValidationError(f"The list cannot be sorted by “{sort}”, only by {names}.")
+        return sort
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name in self.query:
+            if name not in self.known and name not in self.fields:
+                self.add_error(None, f"There is no filter “{name[:100]}”. Remove it.")
+        for name in self.fields:
+            if len(self.query.getlist(name)) > 1:
+                self.add_error(name, f"“{name}” is given more than once.")
+        if "sort" in cleaned and cleaned.get("cursor"):
+            self.clean_place(cleaned)
+        return cleaned
+
+    def clean_place(self, cleaned: dict[str, Any]) -> None:
+        sort = cleaned["sort"]
+        try:
+            cleaned["place"] = decode(
+                cleaned["cursor"], sort, self.orderings[sort.removeprefix("-")]
+            )
+        except CursorError as error:
+            self.add_error("cursor", str(error))
+
+    @property
+    def per_page_value(self) -> int:
+        return self.cleaned_data["per_page"] or PER_PAGE
+
+    def page(self, queryset: QuerySet) -> Page:
+        """The page that the URL asks for; only after `is_valid()`."""
+        sort = self.cleaned_data["sort"]
+        ordering = self.orderings[sort.removeprefix("-")]
+        return read_page(
+            queryset, sort, ordering, self.cleaned_data.get("place"), self.per_page_value
+        )
+
+
+class ListTable(django_tables2.Table):
+    """A table whose order and page are its queryset's: it only declares and draws columns.
+
+    A column that can be sorted names its ordering in `attrs={"th": {"data-sort": …}}`.
+    """
+
+    def __init__(
+        self,
+        rows: list[Any],
+        sort: str = "",
+        orderings: Mapping[str, Ordering] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rows, orderable=False, **kwargs)
+        self.sort, self.orderings = sort, orderings or {}
+
+    def heads(self) -> list[dict[str, Any]]:
+        """The column heads: title, `aria-sort`, and what `sort` a click asks for."""
+        return [self.head(column) for column in self.columns]
+
+    def head(self, column: Any) -> dict[str, Any]:
+        name = column.column.attrs.get("th", {}).get("data-sort", "")
+        if name not in self.orderings:
+            return {"title": column.header, "name": column.name, "sort": ""}
+        ordering = self.orderings[name]
+        is_sorted = self.sort.removeprefix("-") == name
+        descending = self.sort.startswith("-")
+        turned = f"{'' if descending else '-'}{name}"
+        return {
+            "title": column.header,
+            "name": column.name,
+            "sort": turned if is_sorted else f"{'-' if ordering.newest_first else ''}{name}",
+            "aria": ("descending" if descending else "ascending") if is_sorted else "none",
+        }
