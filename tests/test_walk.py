@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -17,26 +17,25 @@ from transactions.models import Entry, Transaction
 
 COUNT = 10_000
 
-# Inserts around every place of the list, deletes half of it again, and says so; until told.
+# At every line that it is sent: inserts around every place of the list, deletes a part, answers.
 WRITER = """
-import os, select, sys, psycopg
+import os, sys, psycopg
 with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-    round = 0
-    while not select.select([sys.stdin], [], [], 0)[0]:
-        round += 1
+    for number, line in enumerate(sys.stdin):
         connection.execute(
             "INSERT INTO transactions_transaction (network, txid, timestamp, status, type, method, "
-            "note, is_edited, version) SELECT 'ethereum', format('new-%s-%s', %s::int, n), "
-            "%s::timestamptz + n * interval '5 minutes', 'ok', 'call', '', '', false, 1 "
-            "FROM generate_series(0, 2000, 97) n", ["%s", "%s", round, sys.argv[1]])
+            "note, is_edited, is_type_told, version) SELECT 'ethereum', 'new-' || %s::int || '-' || n, "
+            "%s::timestamptz + n * interval '1 minute', 'ok', 'call', '', '', false, false, 1 "
+            "FROM generate_series(0, 2500, 97) n", [number, sys.argv[1]])
         connection.execute(
-            "DELETE FROM transactions_transaction WHERE txid LIKE 'new-%%' AND random() < 0.5")
-        print(round, flush=True)
+            "DELETE FROM transactions_transaction WHERE starts_with(txid, 'new-') AND id % 3 = 0")
+        print(number, flush=True)
 """
 
 
 @contextmanager
-def writing() -> Iterator[subprocess.Popen[str]]:
+def writing() -> Iterator[Callable[[], None]]:
+    """A function that has another process write once, and returns when that is committed."""
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, START.isoformat()],
         stdin=subprocess.PIPE,
@@ -44,8 +43,15 @@ def writing() -> Iterator[subprocess.Popen[str]]:
         text=True,
         env=os.environ,
     )
+    assert writer.stdin
+    assert writer.stdout
+
+    def write() -> None:
+        print(file=writer.stdin, flush=True)
+        assert writer.stdout.readline(), "the writer has ended"
+
     try:
-        yield writer
+        yield write
     finally:
         writer.communicate(timeout=60)
 
@@ -78,11 +84,9 @@ def test_every_transaction_that_existed_throughout_is_seen_exactly_once(
     client.force_login(make_user("Viewers"))
     seen: list[int] = []
     path: str | None = f"/transactions/?per_page=200{start}"
-    with writing() as writer:
-        assert writer.stdout is not None
+    with writing() as write:
         while path:
-            # Somebody has written since the page before.
-            assert writer.stdout.readline()
+            write()
             page = client.get(path).content.decode()
             seen += [int(pk) for pk in re.findall(r'data-id="(\d+)"', page)]
             found = re.search(rf'href="([^"]+)" rel="{link}"', page)

@@ -439,6 +439,7 @@ def list_form(query: QueryDict, filterset: TransactionFilter) -> ListForm:
         {**ORDERINGS, **by_asset},
         default="-time",
         known=filterset.filters,
+        once=[name for name, one in filterset.filters.items() if not isinstance(one, TermsFilter)],
         unavailable={} if assets else dict.fromkeys(("amount", "fee"), NEEDS_ONE_ASSET),
     )
 

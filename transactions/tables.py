@@ -16,6 +16,8 @@ from txsite.tables import ListTable
 
 NOTHING = mark_safe('<span class="muted" aria-label="none">–</span>')  # noqa: S308 (a constant)
 
+LONG = 24  # digits beyond which an amount may be broken over lines
+
 
 def filtered(**values: str) -> str:
     """The list's address with this filter."""
@@ -34,26 +36,28 @@ def joined(cells: Iterable[SafeString], separator: str = "<br>") -> SafeString:
 
 def amount(entry: Entry) -> SafeString:
     """The exact amount of an entry with its asset."""
-    asset = entry.asset
+    asset, number = entry.asset, format_amount(entry.amount.copy_abs())
     where = f"{asset.name or asset.symbol} on {asset.network}"
     return format_html(
-        '<span class="amount {}"><span class="number">{}</span> '
+        '<span class="amount {}{}"><span class="number">{}</span> '
         '<a class="asset" href="{}" title="{}"><bdi>{}</bdi></a></span>',
         "in" if entry.amount > 0 else "out" if entry.amount < 0 else "zero",
-        format_amount(abs(entry.amount)),
+        " long" if len(number) > LONG else "",
+        number,
         filtered(asset=asset.filter_value),
         f"{where}, contract {asset.code}" if asset.code else where,
         asset.symbol,
     )
 
 
-def copyable(address: Address, shown: str | None = None) -> SafeString:
-    """An address, short, whole on hover and copied with a click."""
+def copyable(address: Address, named: bool = False) -> SafeString:
+    """An address, short, whole on hover and copied with a click; only "copy" beside a name."""
     return format_html(
-        '<button type="button" class="copy address" data-copy="{0}" title="{0}" '
+        '<button type="button" class="copy {2}" data-copy="{0}" title="{0}" '
         'aria-label="Copy address {0}"><bdi>{1}</bdi></button>',
         address.display,
-        shown or address.shortened,
+        "copy" if named else address.shortened,
+        "small" if named else "address",
     )
 
 
@@ -65,11 +69,11 @@ def counterparty(address: Address) -> SafeString:
             address.contact.get_absolute_url(),
             address.display,
             address.contact.name,
-            copyable(address, "⧉"),
+            copyable(address, named=True),
         )
     wallet = getattr(address, "wallet", None)
     if wallet and wallet.name:
-        return format_html("<bdi>{}</bdi> {}", wallet.name, copyable(address, "⧉"))
+        return format_html("<bdi>{}</bdi> {}", wallet.name, copyable(address, named=True))
     return copyable(address)
 
 
@@ -167,7 +171,7 @@ class TransactionTable(ListTable):
                 record.contact.get_absolute_url(),
                 record.contact.name,
             )
-            copies = [copyable(address, "⧉") for address in addresses.values()]
+            copies = [copyable(address, named=True) for address in addresses.values()]
             shown = joined([of_its_own, *copies], " ")
         else:
             shown = joined(counterparty(address) for address in addresses.values())

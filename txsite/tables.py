@@ -167,9 +167,9 @@ def beyond(place: Place, ascending: bool) -> Expression:
 class ListForm(forms.Form):
     """What every list's URL may hold beside its filters: `sort`, `per_page`, `cursor`.
 
-    `known` are the filters' names: any other parameter is an error, and so is a second
-    value for a parameter that takes one. `unavailable` says of orderings that need something
-    of the filter what that is.
+    `known` are the filters' names: any other parameter is an error, and so is a second value
+    for those of them in `once`. `unavailable` says of orderings that need something of the
+    filter what that is.
     """
 
     sort = forms.CharField(required=False, max_length=50)
@@ -182,11 +182,12 @@ class ListForm(forms.Form):
         orderings: Mapping[str, Ordering],
         default: str,
         known: Iterable[str] = (),
+        once: Iterable[str] = (),
         unavailable: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(query)
         self.query, self.orderings, self.default = query, orderings, default
-        self.known = set(known)
+        self.known, self.once = set(known), [*self.fields, *once]
         self.unavailable = unavailable or {}
 
     def clean_sort(self) -> str:
@@ -203,9 +204,10 @@ class ListForm(forms.Form):
         for name in self.query:
             if name not in self.known and name not in self.fields:
                 self.add_error(None, f"There is no filter “{name[:100]}”. Remove it.")
-        for name in self.fields:
+        for name in self.once:
             if len(self.query.getlist(name)) > 1:
-                self.add_error(name, f"“{name}” is given more than once.")
+                field = name if name in self.fields else None
+                self.add_error(field, f"“{name}” is given more than once. Keep one.")
         if "sort" in cleaned and cleaned.get("cursor"):
             self.clean_place(cleaned)
         return cleaned

@@ -52,11 +52,11 @@ async function open(link) {
 
 function show(cell, html) {
   const template = document.createElement("template");
-  template.innerHTML = html;
+  template.innerHTML = html.replace(" autofocus", " data-first");
   cell.replaceChildren(template.content);
   const form = cell.querySelector("form");
   form.elements.namedItem("next").value = location.pathname + location.search;
-  (form.querySelector("[autofocus]") || form.elements[0]).focus();
+  form.querySelector("[data-first]").focus();
 }
 
 function close(cell) {
