@@ -18,7 +18,7 @@ import sha3
 
 from contacts.networks import FAMILIES
 
-MAX_LENGTH = 128  # characters; the longest address we know, a Byron one of Cardano, has 115
+MAX_LENGTH = 128  # characters; the longest address we know, one of Monero's, has 106
 
 _COPY_AGAIN = ". Copy the whole address again from its source."
 _COMPARE = "Compare it with its source."
@@ -214,7 +214,9 @@ def _evm(text: str) -> str:
     digits = text[2:]
     _demand_alphabet(text, _HEX, start=2)
     if len(digits) == 64:
-        raise _Mistyped("64 digits are a transaction's hash", lambda: ". Enter an address.")
+        raise _Mistyped(
+            "64 digits are a transaction's hash or a key", lambda: ". Enter an address."
+        )
     if len(digits) != 40:
         raise _Mistyped(f"it has {len(digits)} hexadecimal digits after 0x instead of 40")
     has_checksum = digits not in (digits.lower(), digits.upper())
@@ -542,7 +544,7 @@ def _read_cashaddr(text: str, start: int) -> tuple[bool, bytes]:
     version, *payload = _to_bytes(symbols[:-8])
     kind, size = divmod(version, 8)
     if _CASHADDR_SIZES.get(size) != len(payload):
-        raise _Mistyped(f"{len(payload)} bytes do not go with its first character")
+        raise _Mistyped(f"its kind does not go with {len(payload)} bytes")
     # Kinds 2 and 3 say that the owner takes tokens, too; they are the same places as 0 and 1.
     return kind % 2 == 1, bytes(payload)
 

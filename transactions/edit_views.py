@@ -39,9 +39,10 @@ def counterparties(record: Transaction) -> set[Address]:
 
 def way_back(request: HttpRequest, record: Transaction) -> str:
     """Where the person came from, if that is a page of ours."""
-    asked = request.POST.get("next") or request.GET.get("next", "")
-    if url_has_allowed_host_and_scheme(asked, allowed_hosts=None):
-        return asked
+    ours = {request.get_host()}
+    for asked in (request.POST.get("next"), request.headers.get("Referer")):
+        if asked and url_has_allowed_host_and_scheme(asked, allowed_hosts=ours):
+            return asked
     return record.get_absolute_url()
 
 

@@ -20,7 +20,7 @@ from django.db.models.functions import Abs, Coalesce, Left, Lower
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from django.http import QueryDict
 
-from contacts.addresses import AddressError, families_of, normalise
+from contacts.addresses import AddressError, families_of, normalise, recognise
 from contacts.models import Address, Contact
 from transactions.models import (
     MAX_DECIMALS,
@@ -158,20 +158,14 @@ def find_asset(text: str) -> list[int]:
 def find_address(text: str) -> list[int]:
     families = families_of(text)
     if not families:
-        raise forms.ValidationError(why_no_address(text))
+        try:
+            recognise(text)
+        except AddressError as error:
+            raise forms.ValidationError(str(error)) from None
     addresses = Q()
     for family in families:
         addresses |= Q(family=family, value=normalise(text, family))
     return list(Address.objects.filter(addresses).values_list("pk", flat=True))
-
-
-def why_no_address(text: str) -> str:
-    """What is wrong with an address, in the words of the family that it looks like."""
-    try:
-        normalise(text, "evm" if text.lower().startswith("0x") else "bitcoin")
-    except AddressError as error:
-        return str(error)
-    return f"“{text}” is not an address."
 
 
 def find_label(text: str) -> list[int]:
