@@ -16,7 +16,7 @@ from txsite.tables import ListTable
 
 NOTHING = mark_safe('<span class="muted" aria-label="none">–</span>')  # noqa: S308 (a constant)
 
-LONG = 24  # digits beyond which an amount may be broken over lines
+LONG = 16  # digits beyond which an amount may be broken over lines
 
 
 def filtered(**values: str) -> str:
