@@ -1,0 +1,26 @@
+"""The kinds of file that can be imported, one module a source. No database is asked here."""
+
+from typing import BinaryIO
+
+from transactions.imports.formats import etherscan, generic, reader
+from transactions.imports.rows import FileError, Format, Table
+
+FORMATS: tuple[Format, ...] = (
+    etherscan.TRANSACTIONS,
+    etherscan.INTERNAL,
+    etherscan.TOKENS,
+    generic.GENERIC,
+)
+
+
+def open_table(file: BinaryIO, file_name: str, format_name: str = "") -> tuple[Format, Table]:
+    """The file's format, recognised by its columns, and the file opened as a table.
+
+    With `format_name` only that format is tried. The file must be seekable and stays open; it
+    is read again from its beginning whenever its table is asked something. Raises FileError.
+    """
+    candidates = tuple(known for known in FORMATS if format_name in ("", known.name))
+    if not candidates:
+        names = ", ".join(known.name for known in FORMATS)
+        raise FileError(f"There is no format '{format_name}'. Choose one of: {names}.")
+    return reader.open_table(file, file_name, candidates)

@@ -1,0 +1,273 @@
+"""What is written in one cell: amounts, times, transaction ids and texts.
+
+Every function takes the cell's text and the name of its column, and raises `Unreadable` with a
+sentence that names both and says what to do.
+"""
+
+import re
+import unicodedata
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+
+from contacts.addresses import AddressError, normalise
+
+MAX_INTEGER_DIGITS = 78  # a uint256 has at most 78
+MAX_DECIMALS = 30
+MAX_LABEL = 100
+MAX_NAME = 200
+MAX_NOTE = 10_000
+
+ZERO = Decimal(0)
+UNKNOWN = frozenset({"", "-", "N/A", "n/a"})
+FIRST_YEAR, LAST_YEAR = 2009, 2100  # no chain is older than Bitcoin's first block
+
+_plain = re.compile(r"[0-9]{1,78}(?:\.[0-9]{1,30})?").fullmatch
+_number = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?").fullmatch
+_grouped = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?").fullmatch
+_time = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)"
+    r" ?(UTC|Z|[+-][0-9]{2}:?[0-9]{2})?"
+).fullmatch
+_evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
+_hex_txid = re.compile(r"[0-9a-f]{64}").fullmatch
+_base58_txid = re.compile(r"[1-9A-HJ-NP-Za-km-z]{64,88}").fullmatch
+# One line of text: no control character, nor Unicode's own line and paragraph ends.
+_unfit_in_line = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
+_unfit_in_note = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search
+
+
+class Unreadable(ValueError):
+    """A record that cannot be read; the message says which cell, why and what to do."""
+
+
+def shown(text: str) -> str:
+    """A cell as a message quotes it: its beginning, without line breaks and the like."""
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:81])
+    return f"'{text[:80]}…'" if len(text) > 80 else f"'{text}'"
+
+
+def number(text: str, column: str, *, thousands: bool = False) -> Decimal | None:
+    """The exact number in a cell, without trailing zeros; None where it says unknown.
+
+    Commas are read as thousands separators where they can be nothing else, or, with
+    `thousands`, where the format is known to write them.
+    """
+    if _plain(text):
+        return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+    if text in UNKNOWN:
+        return None
+    return _unusual_number(_ungrouped(text, column, thousands), text, column)
+
+
+def amount(text: str, column: str, *, thousands: bool = False) -> Decimal | None:
+    """A number that is not negative; None where the cell says unknown."""
+    value = number(text, column, thousands=thousands)
+    if value is not None and value.is_signed():
+        raise Unreadable(
+            f"{column} {shown(text)} is negative. Write amounts without a sign; the column says "
+            "which way they went."
+        )
+    return value
+
+
+def _ungrouped(text: str, column: str, thousands: bool) -> str:
+    if "," not in text:
+        return text
+    if not _grouped(text):
+        raise Unreadable(f"{column} {shown(text)} is not a number. Use a point.")
+    plain = text.replace(",", "")
+    if not thousands and "." not in text and text.count(",") == 1:
+        raise Unreadable(
+            f"{column} {shown(text)} can mean {plain} or {text.replace(',', '.')}. "
+            "Write it without the comma."
+        )
+    return plain
+
+
+def _unusual_number(plain: str, text: str, column: str) -> Decimal:
+    """Signs, exponents and too many digits, told from the digits as text.
+
+    The value is only built once it is known to fit, so `1e999999` costs nothing.
+    """
+    found = _number(plain)
+    if not found or not (found[2] or found[3]):
+        raise Unreadable(
+            f"{column} {shown(text)} is not a number. Write digits with a point, such as 1234.5."
+        )
+    sign, whole, decimals, exponent = found[1], found[2], found[3] or "", int(found[4] or 0)
+    digits = (whole + decimals).lstrip("0")
+    point = len(digits) - len(decimals) + exponent
+    digits = digits.rstrip("0")
+    if not digits:
+        return ZERO
+    if point > MAX_INTEGER_DIGITS:
+        raise Unreadable(
+            f"{column} {shown(text)} has {point:,} digits before the point; at most "
+            f"{MAX_INTEGER_DIGITS} fit. Correct it in the file."
+        )
+    if len(digits) - point > MAX_DECIMALS:
+        raise Unreadable(
+            f"{column} {shown(text)} has {len(digits) - point:,} decimals; at most "
+            f"{MAX_DECIMALS} fit. Correct it in the file."
+        )
+    scale = point - len(digits)
+    return Decimal(f"{sign}{digits}{'0' * scale}" if scale > 0 else f"{sign}{digits}E{scale}")
+
+
+def unix_time(text: str, column: str) -> datetime:
+    """The UTC time of Unix seconds."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 12:
+        raise Unreadable(f"{column} {shown(text)} is not a time in Unix seconds.")
+    try:
+        return in_range(datetime.fromtimestamp(int(text), UTC), text, column)
+    except (ValueError, OverflowError, OSError):
+        raise _out_of_range(text, column) from None
+
+
+def time(text: str, column: str, zone: tzinfo = UTC) -> datetime:
+    """The UTC time in `2024-01-31 13:45[:59]` with `UTC`, `Z`, an offset or nothing.
+
+    Without one it is a time of `zone`; of an hour that occurs twice there, the first.
+    """
+    found = _time(text)
+    if not found:
+        raise Unreadable(
+            f"{column} {shown(text)} is not a time. Write it like 2024-01-31 13:45:00 UTC."
+        )
+    date, clock, offset = found.groups()
+    offset = {None: "", "UTC": "+00:00", "Z": "+00:00"}.get(offset, offset)
+    try:
+        moment = datetime.fromisoformat(f"{date}T{clock}{offset}")
+    except ValueError:
+        raise Unreadable(
+            f"{column} {shown(text)} is not in the calendar. Correct it in the file."
+        ) from None
+    if not FIRST_YEAR - 1 <= moment.year <= LAST_YEAR + 1:  # so that no zone can overflow
+        raise _out_of_range(text, column)
+    if moment.tzinfo is None:
+        moment = _in_zone(moment, zone, text, column)
+    return in_range(moment.astimezone(UTC), text, column)
+
+
+def _in_zone(moment: datetime, zone: tzinfo, text: str, column: str) -> datetime:
+    local = moment.replace(tzinfo=zone)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment:
+        raise Unreadable(
+            f"{column} {shown(text)} is skipped by the clocks of {zone}. Is the time zone right?"
+        )
+    return local
+
+
+def in_range(moment: datetime, text: str, column: str) -> datetime:
+    """The UTC time itself, refused outside the years that a ledger can hold."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise _out_of_range(text, column)
+    return moment
+
+
+def _out_of_range(text: str, column: str) -> Unreadable:
+    return Unreadable(
+        f"{column} {shown(text)} is outside the years {FIRST_YEAR} to {LAST_YEAR}. "
+        "Correct it in the file."
+    )
+
+
+def address(text: str, family: str, column: str) -> str:
+    """The address in the form that is stored; empty stays empty."""
+    value, problem = _address(text, family)
+    if problem:
+        raise Unreadable(f"{column} {shown(text)}: {problem}")
+    return value
+
+
+@lru_cache(maxsize=10_000)
+def _address(text: str, family: str) -> tuple[str, str]:
+    """An address or what is wrong with it: finding a typo takes long, and typos repeat too."""
+    try:
+        return (normalise(text, family) if text else ""), ""
+    except AddressError as problem:
+        return "", str(problem)
+
+
+def evm_txid(text: str, column: str) -> str:
+    """A transaction hash of an EVM network: 0x and 64 hexadecimal digits, lower-case."""
+    txid = text.lower()
+    if not _evm_txid(txid):
+        raise _not_a_hash(text, column, "0x and 64 hexadecimal digits", 66)
+    return txid
+
+
+def hex_txid(text: str, column: str) -> str:
+    """A transaction id of Bitcoin and its like: 64 hexadecimal digits, lower-case."""
+    txid = text.lower()
+    if not _hex_txid(txid):
+        raise _not_a_hash(text, column, "64 hexadecimal digits", 64)
+    return txid
+
+
+def base58_txid(text: str, column: str) -> str:
+    """A transaction id of Solana: the Base58 of 64 bytes, whose case matters."""
+    if not _base58_txid(text):
+        raise _not_a_hash(text, column, "Base58 of 64 to 88 characters", 88)
+    return text
+
+
+def _not_a_hash(text: str, column: str, form: str, length: int) -> Unreadable:
+    if not text:
+        why = "is empty"
+    elif len(text) != length:
+        why = f"{shown(text)} has {len(text):,} characters instead of {length}"
+    else:
+        why = f"{shown(text)} is not a transaction hash"
+    return Unreadable(f"{column} {why}. It must be {form}: copy it whole from the explorer.")
+
+
+def unescaped(text: str) -> str:
+    """A text without the `'` that keeps a spreadsheet from running it as a formula."""
+    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
+
+
+def line_text(text: str, column: str, limit: int = MAX_NAME) -> str:
+    """One line of text of at most `limit` characters, in Unicode's composed form."""
+    if not text:
+        return text
+    text = _within(unescaped(text), column, limit)
+    if _unfit_in_line(text):
+        raise Unreadable(
+            f"{column} {shown(text)} contains a line break or a control character. "
+            "Remove it in the file."
+        )
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def note_text(text: str, column: str) -> str:
+    """Text that may have line breaks, of at most 10,000 characters."""
+    if not text:
+        return text
+    text = _within(unescaped(text).replace("\r\n", "\n").replace("\r", "\n"), column, MAX_NOTE)
+    if _unfit_in_note(text):
+        raise Unreadable(f"{column} contains a control character. Remove it in the file.")
+    return text
+
+
+def _within(text: str, column: str, limit: int) -> str:
+    if len(text) > limit:
+        raise Unreadable(
+            f"{column} has {len(text):,} characters; at most {limit:,} fit. Shorten it in the file."
+        )
+    return text
+
+
+def token_text(text: str, limit: int) -> str:
+    """A token's own name or symbol, cut to fit.
+
+    Anybody can name a token anything, so an odd name must not keep a movement out.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if _unfit_in_line(text):
+        text = "".join("\N{REPLACEMENT CHARACTER}" if _unfit_in_line(c) else c for c in text)
+    return text.strip()

@@ -1,0 +1,484 @@
+"""CSV files of Etherscan and its siblings: Polygonscan, BscScan, Arbiscan, Basescan, Snowtrace…
+
+An address's page gives three files, each of which lacks what the others have: transactions,
+internal transactions and token transfers (ERC-20). Times are UTC, amounts are in whole coins.
+Column names differ by explorer and year, and one contains the price of the day, so they are
+matched by pattern.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+from contacts.addresses import AddressError, normalise
+from contacts.networks import NETWORKS
+from transactions.imports.formats import cells
+from transactions.imports.formats.cells import ZERO, Unreadable, shown
+from transactions.imports.formats.reader import Record, records, rows_of
+from transactions.imports.rows import (
+    AssetName,
+    FileError,
+    Movement,
+    Options,
+    Question,
+    Reading,
+    Rejected,
+    Row,
+    Status,
+    Table,
+)
+
+FAMILY = "evm"
+EVM_NETWORKS = tuple(slug for slug, network in NETWORKS.items() if network.family == FAMILY)
+SLUG_OF_CHAIN = {str(NETWORKS[slug].chain_id): slug for slug in EVM_NETWORKS}
+FORMER_SYMBOLS = {"MATIC": "POL"}  # explorers' files keep the name of their day
+NATIVE = AssetName("native")
+
+# Our name for each column, and how the explorers write it; `symbol` is the native coin's.
+COLUMNS = {
+    "txid": r"txhash|transaction hash",
+    "block": r"blockno",
+    "unix": r"unixtimestamp",
+    "time": r"datetime(?: ?\(utc\))?",
+    "parent": r"parenttxfrom",
+    "sender": r"from",
+    "receiver": r"to|txto",
+    "contract": r"contractaddress",
+    "received": r"value_in\((?P<symbol>.+)\)",
+    "sent": r"value_out\((?P<symbol>.+)\)",
+    "fee": r"txnfee\((?!usd\))(?P<symbol>.+)\)",
+    "status": r"status",
+    "error": r"errcode",
+    "method": r"method",
+    "note": r"privatenote",
+    "chain": r"chainid",
+    "amount": r"tokenvalue|value",
+    "token_name": r"tokenname",
+    "token_symbol": r"tokensymbol",
+    "token_id": r"token ?id",
+}
+PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in COLUMNS.items()}
+
+_address_in_name = re.compile(r"(?<![0-9a-z])0x[0-9a-f]{40}(?![0-9a-z])", re.IGNORECASE)
+_american_time = re.compile(
+    r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4}) ([0-9]{1,2}):([0-9]{2}):([0-9]{2}) ([AP]M)"
+).fullmatch
+_is_address = re.compile(r"0x[0-9a-f]{40}").fullmatch
+_moves = re.compile("[1-9]").search
+
+
+class Line(NamedTuple):
+    """The cells that a row is made of; empty where the file has no such column."""
+
+    txid: str
+    block: str
+    unix: str
+    time: str
+    sender: str
+    receiver: str
+    contract: str
+    received: str
+    sent: str
+    fee: str
+    status: str
+    error: str
+    method: str
+    note: str
+    chain: str
+    amount: str
+    token_name: str
+    token_symbol: str
+
+
+class Sides(NamedTuple):
+    """Who a line is between, from the own address's point of view."""
+
+    own_sent: bool
+    own_received: bool
+    other: str  # the own address, where it sent to itself
+
+
+def columns_of(header: tuple[str, ...]) -> dict[str, int]:
+    """Our names of the columns, with their positions."""
+    return {
+        name: position
+        for position, title in enumerate(header)
+        for name, pattern in PATTERNS.items()
+        if pattern.fullmatch(title)
+    }
+
+
+def line_picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
+    """A function from a record's cells to its `Line`."""
+    columns = columns_of(header)
+    # A column that the file lacks is read from one empty cell put after the last.
+    pick = itemgetter(*(columns.get(name, len(header)) for name in Line._fields))
+
+    def line_of(record: list[str]) -> Line:
+        return Line._make(map(str.strip, pick([*record, ""])))
+
+    return line_of
+
+
+def sides_of(line: Line, own: str) -> Sides:
+    """Raises `Unreadable` where the own address is on neither side."""
+    sender = cells.address(line.sender, FAMILY, "From")
+    receiver = cells.address(line.receiver, FAMILY, "To") or cells.address(
+        line.contract, FAMILY, "ContractAddress"
+    )
+    if own not in (sender, receiver):
+        raise Unreadable(
+            f"this line is between {sender or 'nobody'} and {receiver or 'nobody'}; neither is the "
+            f"own address {own}. Import it with the address whose file it is."
+        )
+    return Sides(sender == own, receiver == own, receiver if sender == own else sender)
+
+
+def timestamp_of(line: Line) -> datetime:
+    """Unix seconds where there are any, which the time in words must not contradict."""
+    if not line.unix:
+        return _written_time(line.time)
+    moment = cells.unix_time(line.unix, "UnixTimestamp")
+    if line.time and line.time != moment.strftime("%Y-%m-%d %H:%M:%S"):
+        _check_same_time(moment, line)
+    return moment
+
+
+def _written_time(text: str) -> datetime:
+    """`2024-01-31 13:45:00`, or `1/31/2024 1:45:00 PM` as the explorers wrote until 2022."""
+    american = _american_time(text)
+    if american:
+        month, day, year, hour, minute, second, half = american.groups()
+        hours = int(hour) % 12 + (12 if half == "PM" else 0)
+        text = f"{year}-{month:0>2}-{day:0>2} {hours:02}:{minute}:{second}"
+    return cells.time(text, "DateTime")
+
+
+def _check_same_time(moment: datetime, line: Line) -> None:
+    written = _written_time(line.time)
+    if written != moment:
+        raise Unreadable(
+            f"UnixTimestamp {line.unix} is {moment:%Y-%m-%d %H:%M:%S} UTC, but DateTime says "
+            f"{shown(line.time)}. Export the file again; a spreadsheet may have changed it."
+        )
+
+
+def block_of(line: Line) -> int | None:
+    if line.block in cells.UNKNOWN:
+        return None
+    if not (line.block.isascii() and line.block.isdigit()) or len(line.block) > 15:
+        raise Unreadable(f"Blockno {shown(line.block)} is not a block number.")
+    return int(line.block)
+
+
+def amount_of(line: Line, sides: Sides) -> Decimal:
+    """What the own address received, or sent (negative), in the native coin."""
+    received = cells.amount(line.received, "Value_IN")
+    sent = cells.amount(line.sent, "Value_OUT")
+    if received is None and sent is None:
+        raise Unreadable("Value_IN and Value_OUT are both empty. Export the file again.")
+    if sides.own_sent and sides.own_received:
+        return ZERO
+    if (received and not sides.own_received) or (sent and not sides.own_sent):
+        raise Unreadable(
+            "Value_IN and Value_OUT do not fit From, To and the own address. Import the line with "
+            "the address whose file it is."
+        )
+    return received or (sent.copy_negate() if sent else ZERO)
+
+
+def method_of(line: Line) -> str:
+    method = cells.line_text(line.method, "Method")
+    if method and method != "-":
+        return method
+    return "contract creation" if line.contract and not line.receiver else ""
+
+
+def transaction_row(record: Record, line: Line, own: str, network: str) -> Row:
+    sides = sides_of(line, own)
+    failed = _failed(line)
+    amount = amount_of(line, sides)
+    # A failed transaction prints an amount that never moved; its fee was paid all the same.
+    movements = [Movement(ZERO if failed else amount, NATIVE, "transfer", sides.other)]
+    # Incoming rows print the sender's fee; it is not ours.
+    if sides.own_sent and (fee := cells.amount(line.fee, "TxnFee")) is not None:
+        movements.append(Movement(fee.copy_negate() if fee else ZERO, NATIVE, "fee"))
+    return _row(
+        record,
+        line,
+        network,
+        tuple(movements),
+        status="failed" if failed else "ok",
+        method=method_of(line),
+    )
+
+
+def _failed(line: Line) -> bool:
+    if line.status.lower() not in ("", "ok", "success") and not line.status.lower().startswith(
+        ("error", "fail")
+    ):
+        raise Unreadable(f"Status {shown(line.status)} is neither empty nor an error.")
+    return line.status.lower().startswith(("error", "fail")) or line.error not in ("", "-")
+
+
+def internal_row(record: Record, line: Line, own: str, network: str) -> Row:
+    """A failed internal call moved nothing; whether its transaction failed, the file lacks."""
+    sides = sides_of(line, own)
+    if line.status not in ("0", "1"):
+        raise Unreadable(f"Status {shown(line.status)} is neither 0 (fine) nor 1 (failed).")
+    failed = line.status == "1" or line.error not in ("", "-")
+    amount = amount_of(line, sides)
+    movement = Movement(ZERO if failed else amount, NATIVE, "transfer", sides.other)
+    return _row(record, line, network, (movement,))
+
+
+def token_row(record: Record, line: Line, own: str, network: str) -> Row:
+    """One token transfer. The file prints no fee, so it stays unknown."""
+    sides = sides_of(line._replace(contract=""), own)
+    amount = cells.amount(line.amount, "TokenValue", thousands=True)
+    if amount is None:
+        raise Unreadable("TokenValue is empty. Export the file again.")
+    if sides.own_sent:
+        amount = ZERO if sides.own_received or not amount else amount.copy_negate()
+    token = _token(line.contract, line.token_symbol, line.token_name)
+    return _row(record, line, network, (Movement(amount, token, "transfer", sides.other),))
+
+
+@lru_cache(maxsize=1_000)
+def _token(contract: str, symbol: str, name: str) -> AssetName:
+    code = cells.address(contract, FAMILY, "ContractAddress")
+    if not code:
+        raise Unreadable("ContractAddress is empty, and a token is known by nothing else.")
+    symbol = cells.token_text(symbol, cells.MAX_LABEL) or f"{code[:6]}…{code[-4:]}"
+    return AssetName("token", code, "", symbol, cells.token_text(name, cells.MAX_NAME))
+
+
+def _row(
+    record: Record,
+    line: Line,
+    network: str,
+    movements: tuple[Movement, ...],
+    status: Status = "ok",
+    method: str = "",
+) -> Row:
+    return Row(
+        line=record.line,
+        raw=record.raw,
+        timestamp=timestamp_of(line),
+        movements=movements,
+        network=network,
+        txid=cells.evm_txid(line.txid, "Transaction hash"),
+        status=status,
+        method=method,
+        block=block_of(line),
+        note=cells.note_text(line.note, "PrivateNote"),
+    )
+
+
+@dataclass(frozen=True)
+class ExplorerFile:
+    """One of the explorers' files: the columns that it must and must not have, and its rows."""
+
+    name: str
+    title: str
+    needs: frozenset[str]
+    lacks: frozenset[str]
+    row: Callable[[Record, Line, str, str], Row]
+
+    def matches(self, header: tuple[str, ...]) -> bool:
+        columns = columns_of(header).keys()
+        return (
+            self.needs <= columns and not self.lacks & columns and bool(columns & {"unix", "time"})
+        )
+
+    def questions(self, table: Table, options: Options) -> list[Question]:
+        _, _, questions = _completed(table, options)
+        return questions
+
+    def read(self, table: Table, options: Options) -> Reading:
+        complete, told, questions = _completed(table, options)
+        if questions:
+            raise FileError(" ".join(question.text for question in questions))
+        return Reading(complete, self._rows(table, options, complete), told)
+
+    def _rows(self, table: Table, options: Options, complete: Options) -> Iterator[Row | Rejected]:
+        line_of = line_picker(table.header)
+        own = complete.wallet
+        has_chain = "chain" in columns_of(table.header)
+
+        def read(record: Record) -> Row:
+            line = line_of(record.cells)
+            network = complete.network
+            if has_chain:
+                network = _network_of_chain(line.chain, record.line, options.network)
+            return self.row(record, line, own, network)
+
+        return rows_of(table, read)
+
+
+def _network_of_chain(chain: str, line: int, said: str) -> str:
+    network = SLUG_OF_CHAIN.get(chain)
+    if network is None:
+        raise Unreadable(f"ChainId {shown(chain)} is not a network that is known here.")
+    if said and network != said:
+        raise FileError(
+            f"Line {line} is of {network} (ChainId {chain}), not of {said}. Leave the network "
+            "away, or choose the right one."
+        )
+    return network
+
+
+def _completed(table: Table, options: Options) -> tuple[Options, list[str], list[Question]]:
+    """The options with what the file itself tells, what that was, and what is still open."""
+    told: list[str] = []
+    questions: list[Question] = []
+    network = _said_network(table, options) or _found_network(table, told, questions)
+    wallet = _said_wallet(options) or _found_wallet(table, told, questions)
+    return replace(options, wallet=wallet, network=network), told, questions
+
+
+def _said_wallet(options: Options) -> str:
+    try:
+        return normalise(options.wallet, FAMILY) if options.wallet else ""
+    except AddressError as problem:
+        raise FileError(
+            f"An explorer's file is about an address, and {shown(options.wallet)} is none: "
+            f"{problem}"
+        ) from None
+
+
+def _said_network(table: Table, options: Options) -> str:
+    if options.network and options.network not in EVM_NETWORKS:
+        raise FileError(
+            f"{shown(options.network)} is not a network of this kind of file. Choose one of: "
+            f"{', '.join(EVM_NETWORKS)}."
+        )
+    symbol, bearers = _bearers(table)
+    if options.network and bearers and options.network not in bearers:
+        raise FileError(
+            f"The file's amounts are in {symbol}, which is not the coin of {options.network}. "
+            f"Choose one of: {', '.join(bearers)}."
+        )
+    return options.network
+
+
+def _bearers(table: Table) -> tuple[str, tuple[str, ...]]:
+    """The native coin in the header, and the networks that have it; empty where not told.
+
+    Snowtrace writes ETH on every network, but gives each line's chain id.
+    """
+    columns = columns_of(table.header)
+    position = columns.get("received")
+    if position is None or "chain" in columns:
+        return "", ()
+    found = PATTERNS["received"].fullmatch(table.header[position])
+    symbol = found["symbol"].strip() if found else ""
+    known = FORMER_SYMBOLS.get(symbol.upper(), symbol).upper()
+    return symbol, tuple(slug for slug in EVM_NETWORKS if NETWORKS[slug].symbol.upper() == known)
+
+
+def _found_network(table: Table, told: list[str], questions: list[Question]) -> str:
+    symbol, bearers = _bearers(table)
+    if len(bearers) == 1:
+        told.append(f"Network {bearers[0]}: its coin {symbol} is in the header.")
+        return bearers[0]
+    if network := _first_chain(table):
+        told.append(f"Network {network}, from the file's ChainId.")
+        return network
+    of = f"Several networks have the coin {symbol}." if bearers else "The file does not say."
+    questions.append(
+        Question("network", f"Which network is the file of? {of}", bearers or EVM_NETWORKS)
+    )
+    return ""
+
+
+def _first_chain(table: Table) -> str:
+    if "chain" not in columns_of(table.header):
+        return ""
+    line_of = line_picker(table.header)
+    chains = (line_of(r.cells).chain for r in records(table) if isinstance(r, Record))
+    return next((SLUG_OF_CHAIN[chain] for chain in chains if chain in SLUG_OF_CHAIN), "")
+
+
+def _found_wallet(table: Table, told: list[str], questions: list[Question]) -> str:
+    """The address that every line is about, and that the file's name may bear."""
+    everywhere, lines = _addresses_in_every_line(table)
+    named = {found.lower() for found in _address_in_name.findall(table.file_name)}
+    if len(named & everywhere) == 1:
+        (own,) = named & everywhere
+        told.append(f"Own address {own}, from the file's name.")
+        return own
+    if len(everywhere) == 1 and not named and lines > 1:
+        (own,) = everywhere
+        told.append(f"Own address {own}: every line is from or to it.")
+        return own
+    questions.append(
+        Question(
+            "wallet",
+            "Which address is the file of? Give your own address; the file does not say.",
+            tuple(sorted(everywhere)),
+        )
+    )
+    return ""
+
+
+def _addresses_in_every_line(table: Table) -> tuple[set[str], int]:
+    """The addresses that every readable line can be about, and how many such lines there are."""
+    line_of = line_picker(table.header)
+    has_amounts = "received" in columns_of(table.header)
+    everywhere: set[str] = set()
+    lines = 0
+    for record in records(table):
+        if isinstance(record, Rejected):
+            continue
+        possible = _possible_owners(line_of(record.cells), has_amounts)
+        if not possible:
+            continue
+        everywhere = everywhere & possible if lines else possible
+        lines += 1
+    return everywhere, lines
+
+
+def _possible_owners(line: Line, has_amounts: bool) -> set[str]:
+    """Value_IN and Value_OUT tell whose side a line shows; a token's amount does not.
+
+    Empty for a line that will be rejected for its addresses; whether their capitals are right
+    is found out later.
+    """
+    sender = line.sender.lower()
+    receiver = (line.receiver or (line.contract if has_amounts else "")).lower()
+    if _moves(line.received) and not _moves(line.sent):
+        possible = {receiver}
+    elif _moves(line.sent) and not _moves(line.received):
+        possible = {sender}
+    else:
+        possible = {sender, receiver}
+    return {address for address in possible if _is_address(address)}
+
+
+TRANSACTIONS = ExplorerFile(
+    "etherscan-transactions",
+    "Etherscan family: transactions",
+    frozenset({"txid", "sender", "receiver", "contract", "received", "sent", "fee", "status"}),
+    frozenset({"parent"}),
+    transaction_row,
+)
+INTERNAL = ExplorerFile(
+    "etherscan-internal",
+    "Etherscan family: internal transactions",
+    frozenset({"txid", "parent", "sender", "receiver", "received", "sent", "status"}),
+    frozenset({"fee"}),
+    internal_row,
+)
+TOKENS = ExplorerFile(
+    "etherscan-erc20",
+    "Etherscan family: token transfers (ERC-20)",
+    frozenset({"txid", "sender", "receiver", "contract", "amount", "token_symbol"}),
+    frozenset({"token_id", "received", "fee"}),
+    token_row,
+)

@@ -1,0 +1,463 @@
+"""The generic CSV: the columns of Koinly's universal format and some of our own.
+
+A record tells what left a wallet, what came in and what it cost. With a network and the wallet's
+address it is an on-chain transaction; without a network, one of a named account. Described for
+people in docs/import-formats.md.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+from contacts.addresses import families_of, looks_like_address
+from contacts.networks import NETWORKS
+from transactions.imports.formats import cells
+from transactions.imports.formats.cells import ZERO, Unreadable, shown
+from transactions.imports.formats.reader import Record, records, rows_of
+from transactions.imports.rows import (
+    AssetName,
+    FileError,
+    Movement,
+    Options,
+    Question,
+    Reading,
+    Row,
+    Status,
+    Table,
+)
+
+KOINLY_COLUMNS = (
+    "Date",
+    "Sent Amount",
+    "Sent Currency",
+    "Received Amount",
+    "Received Currency",
+    "Fee Amount",
+    "Fee Currency",
+    "Net Worth Amount",
+    "Net Worth Currency",
+    "Label",
+    "Description",
+    "TxHash",
+)
+OWN_COLUMNS = (
+    "Wallet",
+    "Network",
+    "Sent Contract",
+    "Received Contract",
+    "Fee Contract",
+    "Counterparty",
+    "Status",
+    "Type",
+    "Method",
+    "Labels",
+    "Contact",
+    "Note",
+)
+# As in the ledger; a test holds them equal.
+TYPES = (
+    "send",
+    "receive",
+    "self",
+    "trade",
+    "call",
+    "deposit",
+    "withdrawal",
+    "reward",
+    "staking",
+    "airdrop",
+    "mining",
+    "interest",
+    "fork",
+    "income",
+    "gift",
+    "donation",
+    "cost",
+    "lost",
+    "fee",
+    "other",
+)
+STATUSES: dict[str, Status] = {"": "ok", "ok": "ok", "failed": "failed", "pending": "pending"}
+# Koinly's words for what we call otherwise; its other words are types of ours or become labels.
+KOINLY_TYPES = {
+    "loan interest": "interest",
+    "lending interest": "interest",
+    "other income": "income",
+}
+FORMER_SYMBOLS = {"MATIC": "POL"}
+
+
+def _key(title: str) -> str:
+    """A column's name as it is compared: `Sent Amount` and `sent_amount` are the same."""
+    return title.casefold().replace(" ", "_")
+
+
+TITLES = {_key(title): title for title in (*KOINLY_COLUMNS, *OWN_COLUMNS)}
+
+
+class Line(NamedTuple):
+    """The cells that a row is made of; empty where the file has no such column."""
+
+    date: str
+    sent_amount: str
+    sent_currency: str
+    sent_contract: str
+    received_amount: str
+    received_currency: str
+    received_contract: str
+    fee_amount: str
+    fee_currency: str
+    fee_contract: str
+    label: str
+    description: str
+    txhash: str
+    wallet: str
+    network: str
+    counterparty: str
+    status: str
+    type: str
+    method: str
+    labels: str
+    contact: str
+    note: str
+
+
+class Place(NamedTuple):
+    """Where a row happened: on a network, or (empty) in the books of a named account."""
+
+    network: str
+    wallet: str  # the address as we store it, or the account's name
+
+
+class Leg(NamedTuple):
+    """One of a row's three amounts; positive, None where the file leaves it out."""
+
+    amount: Decimal | None
+    asset: AssetName
+
+
+def line_picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
+    """A function from a record's cells to its `Line`."""
+    positions = {_key(title): position for position, title in enumerate(header)}
+    # A column that the file lacks is read from one empty cell put after the last.
+    pick = itemgetter(*(positions.get(name, len(header)) for name in Line._fields))
+
+    def line_of(record: list[str]) -> Line:
+        return Line._make(map(str.strip, pick([*record, ""])))
+
+    return line_of
+
+
+@lru_cache(maxsize=1_000)
+def place_of(network: str, wallet: str, said: Options) -> Place:
+    """Where a row with these cells is; `said` fills what it leaves empty."""
+    wallet = cells.line_text(wallet, "Wallet") or said.wallet
+    if not wallet:
+        raise Unreadable("Wallet is empty. Name the wallet there, or choose one for the file.")
+    if not network and not looks_like_address(wallet):
+        return Place("", wallet)
+    network = network.lower() or said.network
+    if not network:
+        raise Unreadable(
+            f"Wallet {shown(wallet)} is an address, and Network does not say of which network. "
+            "Write it there, or choose one for the file."
+        )
+    if network not in NETWORKS:
+        raise Unreadable(
+            f"Network {shown(network)} is not known. Write one of: {', '.join(NETWORKS)}."
+        )
+    return Place(network, _own_address(wallet, network))
+
+
+def _own_address(wallet: str, network: str) -> str:
+    try:
+        return cells.address(wallet, NETWORKS[network].family, "Wallet")
+    except Unreadable as problem:
+        raise Unreadable(
+            f"{problem} A row with a Network ({network}) needs the wallet's address; for a named "
+            "account leave Network empty."
+        ) from None
+
+
+def leg_of(place: Place, amount: str, currency: str, contract: str, side: str) -> Leg:
+    """`side` is Sent, Received or Fee, as in the columns' names."""
+    value = cells.amount(amount, f"{side} Amount")
+    if value is None and (not currency or side == "Fee"):
+        return Leg(None, AssetName("code"))
+    if value is None:
+        raise Unreadable(f"{side} Currency is {shown(currency)}, but {side} Amount is empty.")
+    if not currency:
+        raise Unreadable(f"{side} Amount is {shown(amount)}, but {side} Currency is empty.")
+    return Leg(value, asset_of(place.network, currency, contract, side))
+
+
+@lru_cache(maxsize=10_000)
+def asset_of(network: str, currency: str, contract: str, side: str) -> AssetName:
+    """On a network a token is known by its contract, at an account by its code."""
+    symbol = cells.line_text(currency, f"{side} Currency", cells.MAX_LABEL)
+    if not network:
+        if contract:
+            raise Unreadable(
+                f"{side} Contract needs a Network. Write both, or leave both empty for a named "
+                "account."
+            )
+        return AssetName("code", symbol.upper(), symbol=symbol.upper())
+    if contract:
+        family = NETWORKS[network].family
+        code = cells.address(contract, family, f"{side} Contract")
+        return AssetName("token", code, symbol=symbol)
+    native = NETWORKS[network].symbol
+    if FORMER_SYMBOLS.get(symbol.upper(), symbol.upper()) != native.upper():
+        raise Unreadable(
+            f"{side} Currency {shown(symbol)} is not the coin of {network} ({native}), and a token "
+            f"is known only by its contract. Write it in {side} Contract, or leave Network empty "
+            "and import for a named account."
+        )
+    return AssetName("native")
+
+
+def movements_of(
+    sent: Leg, received: Leg, fee: Leg, counterparty: str, failed: bool
+) -> tuple[Movement, ...]:
+    """Signed movements; a zero is kept only where nothing else says what the row is about."""
+    transfers = [
+        Movement(ZERO if failed else amount, leg.asset, "transfer", counterparty)
+        for leg, amount in ((sent, _negative(sent.amount)), (received, received.amount))
+        if amount is not None
+    ]
+    moved = [movement for movement in transfers if movement.amount]
+    fees = [Movement(_negative(fee.amount) or ZERO, fee.asset, "fee")] if fee.amount else []
+    return tuple((moved or transfers[:1]) + fees)
+
+
+def _negative(amount: Decimal | None) -> Decimal | None:
+    return amount.copy_negate() if amount else amount
+
+
+def txid_of(text: str, network: str) -> str:
+    """The transaction's id in the form of its network."""
+    if not text:
+        raise Unreadable("TxHash is empty. A row with a Network needs its transaction's hash.")
+    family = NETWORKS[network].family
+    if family == "evm":
+        return cells.evm_txid(text, "TxHash")
+    return (
+        cells.base58_txid(text, "TxHash") if family == "solana" else cells.hex_txid(text, "TxHash")
+    )
+
+
+def fingerprint(timestamp: datetime, legs: tuple[Leg, ...]) -> str:
+    """SHA-256 of what a row without an id moved, and when.
+
+    Texts and prices stay out: one that was edited at the source must not double the money. So
+    does the wallet, which the id is only ever looked up in, and which can be renamed.
+    """
+    amounts = ("" if leg.amount is None else f"{leg.amount:f}" for leg in legs)
+    codes = (leg.asset.code for leg in legs)
+    canonical = "\x1f".join([timestamp.isoformat(), *amounts, *codes])
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def type_and_labels(line: Line) -> tuple[str, tuple[str, ...]]:
+    """Koinly's Label becomes the type where it is one of ours, and a label where it is not."""
+    type_ = line.type.lower()
+    if type_ and type_ not in TYPES:
+        raise Unreadable(f"Type {shown(line.type)} is not known. Write one of: {', '.join(TYPES)}.")
+    labels = [part.strip() for part in f" {line.labels} ".split(" | ")]
+    meant = KOINLY_TYPES.get(line.label.lower(), line.label.lower())
+    if meant in TYPES and type_ in ("", meant):
+        type_ = meant
+    else:
+        labels.append(line.label)
+    unique: dict[str, str] = {}
+    for label in filter(None, labels):
+        text = cells.line_text(label, "A label", cells.MAX_LABEL)
+        unique.setdefault(text.casefold(), text)
+    return type_, tuple(unique.values())
+
+
+def note_of(line: Line) -> str:
+    texts = dict.fromkeys(
+        (
+            cells.note_text(line.description, "Description"),
+            cells.note_text(line.note, "Note"),
+        )
+    )
+    return cells.note_text("\n".join(filter(None, texts)), "The note")
+
+
+@dataclass(frozen=True)
+class GenericFile:
+    """The format itself."""
+
+    name: str = "generic"
+    title: str = "Generic CSV (Koinly universal)"
+
+    def matches(self, header: tuple[str, ...]) -> bool:
+        keys = {_key(title) for title in header}
+        pairs = ({f"{side}_amount", f"{side}_currency"} for side in ("sent", "received", "fee"))
+        return "date" in keys and any(pair <= keys for pair in pairs)
+
+    def questions(self, table: Table, options: Options) -> list[Question]:
+        _check_columns(table)
+        _check_options(options)
+        return [
+            question
+            for question in (_wallet_question(table, options), _network_question(table, options))
+            if question
+        ]
+
+    def read(self, table: Table, options: Options) -> Reading:
+        if questions := self.questions(table, options):
+            raise FileError(" ".join(question.text for question in questions))
+        complete = _check_options(options)
+        line_of = line_picker(table.header)
+        repeats: Counter[tuple[str, int]] = Counter()
+
+        def read(record: Record) -> Row:
+            return _row(record, line_of(record.cells), complete, repeats)
+
+        return Reading(complete, rows_of(table, read))
+
+
+def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, int]]) -> Row:
+    timestamp = cells.time(line.date, "Date", said.timezone or UTC)
+    place = place_of(line.network, line.wallet, said)
+    legs = _legs(line, place)
+    status = STATUSES.get(line.status.lower())
+    if status is None:
+        raise Unreadable(f"Status {shown(line.status)} is not known. Write ok, failed or pending.")
+    movements = movements_of(*legs, _counterparty(line, place), status == "failed")
+    if not movements or not (place.network or any(leg.amount for leg in legs)):
+        raise Unreadable("nothing moved: all amounts are empty or 0. Write what was moved.")
+    type_, labels = type_and_labels(line)
+    return Row(
+        line=record.line,
+        raw=record.raw,
+        timestamp=timestamp,
+        movements=movements,
+        network=place.network,
+        txid=txid_of(line.txhash, place.network) if place.network else "",
+        wallet=place.wallet if line.wallet else "",
+        status=status,
+        type=type_,
+        method=cells.line_text(line.method, "Method"),
+        note=note_of(line),
+        labels=labels,
+        contact=cells.line_text(line.contact, "Contact"),
+        # The last to be asked for, since a row that turns out to be unreadable is not numbered.
+        external_id="" if place.network else _external_id(line, timestamp, legs, place, repeats),
+    )
+
+
+def _legs(line: Line, place: Place) -> tuple[Leg, Leg, Leg]:
+    return (
+        leg_of(place, line.sent_amount, line.sent_currency, line.sent_contract, "Sent"),
+        leg_of(
+            place,
+            line.received_amount,
+            line.received_currency,
+            line.received_contract,
+            "Received",
+        ),
+        leg_of(place, line.fee_amount, line.fee_currency, line.fee_contract, "Fee"),
+    )
+
+
+def _counterparty(line: Line, place: Place) -> str:
+    if line.counterparty and not place.network:
+        raise Unreadable(
+            "Counterparty is an address on a network, and this row has none. Leave it empty, or "
+            "name who it was in Contact."
+        )
+    if not line.counterparty:
+        return ""
+    return cells.address(line.counterparty, NETWORKS[place.network].family, "Counterparty")
+
+
+def _external_id(
+    line: Line,
+    timestamp: datetime,
+    legs: tuple[Leg, ...],
+    place: Place,
+    repeats: Counter[tuple[str, int]],
+) -> str:
+    """The source's id; without one, what the row says and its number among identical rows.
+
+    Equal rows are told apart, since a statement can hold several equal fills of one second.
+    """
+    if line.txhash:
+        return cells.line_text(line.txhash, "TxHash")
+    digest = fingerprint(timestamp, legs)
+    # Fifteen digits tell a file's rows apart and keep the memory of a long file small.
+    repeated = (place.wallet.casefold(), int(digest[:15], 16))
+    repeats[repeated] += 1
+    return f"row:{digest}#{repeats[repeated]}"
+
+
+def _check_columns(table: Table) -> None:
+    """A mistyped column would lose its amounts without a word, so none may be unknown."""
+    for title in table.header:
+        if title and _key(title) not in TITLES:
+            near = get_close_matches(_key(title), TITLES, 1)
+            hint = f"Did you mean '{TITLES[near[0]]}'? " if near else ""
+            raise FileError(
+                f"Line {table.header_line}: the column {shown(title)} is not known. {hint}Rename "
+                f"or remove it; the columns are: {', '.join(TITLES.values())}."
+            )
+
+
+def _check_options(options: Options) -> Options:
+    """The options with the wallet's address as we store it."""
+    if options.network and options.network not in NETWORKS:
+        raise FileError(
+            f"{shown(options.network)} is not a network that is known. Choose one of: "
+            f"{', '.join(NETWORKS)}."
+        )
+    if not (options.wallet and options.network):
+        return options
+    try:
+        return replace(options, wallet=_own_address(options.wallet, options.network))
+    except Unreadable as problem:
+        raise FileError(str(problem)) from None
+
+
+def _wallet_question(table: Table, options: Options) -> Question | None:
+    if options.wallet or _names_every_wallet(table):
+        return None
+    return Question(
+        "wallet",
+        "Which wallet is the file of? Give the account's name, such as Kraken, or your address.",
+    )
+
+
+def _names_every_wallet(table: Table) -> bool:
+    if "wallet" not in map(_key, table.header):
+        return False
+    line_of = line_picker(table.header)
+    return all(
+        line_of(record.cells).wallet for record in records(table) if isinstance(record, Record)
+    )
+
+
+def _network_question(table: Table, options: Options) -> Question | None:
+    if options.network or not looks_like_address(options.wallet):
+        return None
+    if "network" in map(_key, table.header):
+        return None
+    families = families_of(options.wallet)
+    return Question(
+        "network",
+        f"On which network did this happen? {shown(options.wallet)} is an address.",
+        tuple(slug for slug, network in NETWORKS.items() if network.family in families),
+    )
+
+
+GENERIC = GenericFile()

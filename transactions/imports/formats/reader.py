@@ -1,0 +1,228 @@
+"""Reads files of separated values: encoding, header, records and their lines.
+
+Nothing is guessed: a file is UTF-8 (or UTF-16 with its mark), its header is found by the names
+of known columns, and what breaks its structure raises `FileError` with the line.
+"""
+
+import codecs
+import csv
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from io import TextIOWrapper
+from itertools import islice
+from typing import BinaryIO, NamedTuple
+
+from transactions.imports.formats.cells import Unreadable, shown
+from transactions.imports.rows import FileError, Format, Rejected, Row, Table
+
+MAX_LINE = 1_000_000  # characters
+HEADER_WITHIN = 15  # lines
+DELIMITERS = (",", ";", "\t")
+
+# A lone surrogate, which no well-formed text contains, stands for bytes that were undecodable:
+# this way the line that they are on is known when it is reached.
+_UNDECODABLE = "\udcff"
+codecs.register_error("mark-undecodable", lambda error: (_UNDECODABLE, error.end))  # type: ignore[attr-defined]
+
+
+_line_end = re.compile(r"\r\n|\r|\n")
+
+
+class Record(NamedTuple):
+    """One record: its first line (1-based), its text without line end, one cell a column."""
+
+    line: int
+    raw: str
+    cells: list[str]
+
+
+def encoding_of(file: BinaryIO) -> str:
+    """UTF-16 where its byte order mark says so, else UTF-8 with or without one."""
+    file.seek(0)
+    mark = file.read(2)
+    return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def lines_of(file: BinaryIO, encoding: str) -> Generator[str, None, None]:
+    """The lines with their ends, whichever of CRLF, LF and CR each has.
+
+    Reads from the file's beginning, so only one such iterator may be in use at a time.
+    """
+    file.seek(0)
+    text = TextIOWrapper(file, encoding, errors="mark-undecodable", newline="")
+    try:
+        number = 0
+        while line := text.readline(MAX_LINE + 1):
+            number += 1
+            if len(line) > MAX_LINE:
+                raise FileError(
+                    f"Line {number} is longer than {MAX_LINE:,} characters. This is not a file of "
+                    "transactions, or its line ends are lost: export it again."
+                )
+            if "\0" in line:
+                raise FileError(
+                    f"Line {number} contains a NUL character. The file is damaged or is not a "
+                    "text: export it again as CSV in UTF-8."
+                )
+            if not line.isascii() and _UNDECODABLE in line:
+                name = "UTF-16" if encoding == "utf-16" else "UTF-8"
+                raise FileError(
+                    f"Line {number} is not {name}. Save the file as UTF-8 (in a spreadsheet: "
+                    "'CSV UTF-8') and import it again."
+                )
+            yield line
+    finally:
+        if not file.closed:
+            text.detach()  # else the file would be closed with it
+
+
+def open_table(file: BinaryIO, file_name: str, formats: Sequence[Format]) -> tuple[Format, Table]:
+    """The one of `formats` whose header is in the file's first lines, and the file as its table.
+
+    Raises FileError where there is none, where a column is named twice and where no record
+    follows. The file must be seekable.
+    """
+    encoding = encoding_of(file)
+    first: list[str] = []
+    with closing(lines_of(file, encoding)) as lines:
+        for number, line in enumerate(islice(lines, HEADER_WITHIN), 1):
+            for delimiter in DELIMITERS:
+                header = _header_cells(line, delimiter)
+                for candidate in formats:
+                    if candidate.matches(header):
+                        table = Table(file, encoding, delimiter, header, number, file_name)
+                        lines.close()
+                        _check_header(table)
+                        return candidate, table
+            first = first or _columns(line)
+    raise _unknown_columns(first, formats)
+
+
+def _header_cells(line: str, delimiter: str) -> tuple[str, ...]:
+    """The cells of one line, spaces and empty cells at its end left out."""
+    if delimiter not in line:
+        return ()
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return ()
+    names = [" ".join(cell.split()) for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return tuple(names)
+
+
+def _columns(line: str) -> list[str]:
+    """What the columns seem to be, by the delimiter that gives the most."""
+    return max(([*_header_cells(line, delimiter)] for delimiter in DELIMITERS), key=len) or (
+        [line.strip()] if line.strip() else []
+    )
+
+
+def _unknown_columns(found: list[str], formats: Sequence[Format]) -> FileError:
+    if not found:
+        return FileError("The file is empty. Export it again.")
+    columns = ", ".join(shown(name) for name in found[:30]) + (", …" if len(found) > 30 else "")
+    known = "; ".join(f"{candidate.title} ({candidate.name})" for candidate in formats)
+    return FileError(
+        f"None of the first {HEADER_WITHIN} lines has the columns of a known format. Columns "
+        f"found: {columns}. Formats known: {known}. Export the file in one of these."
+    )
+
+
+def _check_header(table: Table) -> None:
+    names = [name.casefold() for name in table.header if name]
+    for name in table.header:
+        if name and names.count(name.casefold()) > 1:
+            raise FileError(
+                f"Line {table.header_line}: the column {shown(name)} is there more than once. "
+                "Remove or rename all but one."
+            )
+    if next(records(table), None) is None:
+        raise FileError(
+            f"The file has a header in line {table.header_line} but no records. "
+            "Export it again, with the time span that you mean."
+        )
+
+
+def records(table: Table) -> Iterator[Record | Rejected]:
+    """The records under the header, lazily; one with too few or too many cells is `Rejected`.
+
+    Lines without any text are no records. Raises FileError where the structure breaks.
+    """
+    taken: list[str] = []
+    reader = csv.reader(
+        _noted(table, taken), delimiter=table.delimiter, strict=True, skipinitialspace=True
+    )
+    width = len(table.header)
+    line = table.header_line + 1
+    try:
+        for cells in reader:
+            raw = taken[0] if len(taken) == 1 else "".join(taken)
+            if any(map(str.strip, cells)):
+                yield _record(line, raw.rstrip("\r\n"), cells, width)
+            line += len(taken)
+            taken.clear()
+    except csv.Error:
+        raise _broken(taken, table.delimiter, line) from None
+
+
+def _noted(table: Table, taken: list[str]) -> Iterator[str]:
+    """The lines after the header, each noted in `taken` as the CSV reader asks for it."""
+    lines = lines_of(table.file, table.encoding)
+    for _ in range(table.header_line):
+        next(lines)
+    for line in lines:
+        taken.append(line)
+        yield line
+
+
+def _record(line: int, raw: str, cells: list[str], width: int) -> Record | Rejected:
+    """Explorers write an empty cell more than their header has; a full one is a mistake."""
+    found = len(cells)
+    if found == width:
+        return Record(line, raw, cells)
+    if found > width and not any(cells[width:]):
+        return Record(line, raw, cells[:width])
+    return Rejected(
+        line,
+        raw,
+        f"Line {line} has {found} cells, the header has {width}. Correct the line (a text that "
+        "contains the delimiter needs quotes around it), or export the file again.",
+    )
+
+
+def _broken(taken: list[str], delimiter: str, line: int) -> FileError:
+    """Where the cell opens that made the CSV reader give up, in the lines of its record."""
+    text = "".join(taken)
+    limit = re.escape(delimiter)
+    cell = re.compile(rf' *+(?:"(?:[^"]|"")*+"(?={limit}|[\r\n]|\Z)|(?!")[^{limit}\r\n]*)')
+    longest = csv.field_size_limit()
+    position = 0
+    while (found := cell.match(text, position)) and len(found[0]) <= longest:
+        if found.end() == len(text):
+            break
+        position = found.end() + 1
+    opens = line + len(_line_end.findall(text, 0, position))
+    if found and len(found[0]) > longest:
+        return FileError(
+            f"Line {opens} has a cell of more than {longest:,} characters. "
+            "Shorten it, or export the file again."
+        )
+    return FileError(
+        f"Line {opens}: a quote opens a cell here that is not closed as it should be. Close it (a "
+        "quote inside a quoted cell is written twice), or export the file again."
+    )
+
+
+def rows_of(table: Table, read: Callable[[Record], Row]) -> Iterator[Row | Rejected]:
+    """Every record as a `Row`, or `Rejected` where `read` raises `Unreadable`."""
+    for record in records(table):
+        if isinstance(record, Rejected):
+            yield record
+            continue
+        try:
+            yield read(record)
+        except Unreadable as problem:
+            yield Rejected(record.line, record.raw, f"Line {record.line}: {problem}")
