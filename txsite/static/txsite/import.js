@@ -25,7 +25,7 @@ async function look() {
   // The whole page, since the lines are there now as well.
   document.getElementById("content").querySelectorAll(":scope > :not(#messages)").forEach((part) => part.remove());
   document.getElementById("content").append(...page.querySelectorAll("#content > :not(#messages)"));
-  announce(`The import is ${now.dataset.state}.`);
+  announce(now.dataset.announce);
 }
 
 // Somebody may be on the button that cancels: it stays the same button.
