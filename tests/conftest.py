@@ -1,0 +1,73 @@
+"""Starts the tests' own PostgreSQL before the settings are read, which must know its socket."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, sync_playwright
+
+from dev import find_chromium
+from txsite import postgres
+
+try:
+    # Nobody made this database yet: Django makes it as the test database, so that a process which
+    # a test starts finds the test's data at DATABASE_URL.
+    os.environ["DATABASE_URL"] = postgres.throw_away_server("txsite")
+except postgres.CannotServe as problem:
+    pytest.exit(str(problem), returncode=1)
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "txsite.settings",
+    "SECRET_KEY": "for tests only",
+    "DEBUG": "0",
+    "HTTPS": "0",
+    "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
+}
+os.environ.pop("BEHIND_PROXY", None)
+
+settings.DATABASES["default"]["TEST"] = {"NAME": "txsite"}
+# The default hasher is slow on purpose.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+settings.STORAGES["staticfiles"]["BACKEND"] = (
+    "django.contrib.staticfiles.storage.StaticFilesStorage"
+)
+# Static files come from where they are written, without a collectstatic before.
+settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
+
+CHROMIUM = find_chromium()
+browser_tests_left_out = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks the browser tests, and leaves them out where there is no Chromium to drive."""
+    for item in items:
+        if item.path.name.startswith("test_browser_"):
+            item.add_marker("browser")
+    if CHROMIUM is None:
+        left_out = [item for item in items if item.get_closest_marker("browser")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+        config.stash[browser_tests_left_out] = len(left_out)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After the closing line, so that nobody takes a run without a browser for a whole one."""
+    count = config.stash.get(browser_tests_left_out, 0)
+    if count:
+        print(f"\nBrowser tests that did NOT run, since no Chromium was found: {count}.")
+        print("To run them too: python3 dev.py test --browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; the Back cache is on, as it is for people."""
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as monkeypatch:
+        # Playwright's event loop lives in this thread, and Django would take us for async code.
+        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox"] if os.geteuid() == 0 else [],
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        yield chromium
+        chromium.close()
