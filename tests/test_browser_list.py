@@ -48,6 +48,7 @@ def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
 
 def edit(page: Page, what: str) -> None:
     page.locator(f"a[data-edit={what}]").first.click()
+    expect(page.locator(f".editor[data-editor={what}]").first).to_be_visible()
 
 
 def test_labels_are_edited_in_place(open_page: Open) -> None:
