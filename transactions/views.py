@@ -71,9 +71,7 @@ def balance_list(request: HttpRequest) -> HttpResponse:
             "asset": balance.asset,
             "amount": format_amount(balance.amount),
             "count": balance.count,
-            "link": filtered(
-                wallet=balance.wallet.filter_value, asset=balance.asset.filter_value
-            ),
+            "link": filtered(wallet=balance.wallet.filter_value, asset=balance.asset.filter_value),
         }
         for balance in balances()
     ]

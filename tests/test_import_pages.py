@@ -1,0 +1,411 @@
+"""`/imports/`: uploading, answering, watching, cancelling, and reading what became of each line."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from time import monotonic, sleep
+from typing import Any
+
+import dj_database_url
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import InterfaceError, OperationalError, connections
+from django.db.backends.utils import CursorWrapper
+from django.test import Client
+from django.utils import timezone
+from factories import make_batch, make_transaction, make_user
+from files import ALICE, sample
+
+from transactions import import_forms
+from transactions.imports import process
+from transactions.models import ImportBatch, ImportLine, Transaction
+
+URL = "/imports/"
+GOOD = b"Date,Received Amount,Received Currency\n2024-05-01 12:00 UTC,1.5,BTC\n"
+HALF_BAD = GOOD + b'2024-05-02 12:00 UTC,"1,5",BTC\n'
+
+with_processes = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def editor(db: None) -> Client:
+    return client_of("Editors")
+
+
+@pytest.fixture
+def viewer(db: None) -> Client:
+    return client_of("Viewers")
+
+
+def client_of(group: str) -> Client:
+    client = Client()
+    client.force_login(make_user(group))
+    return client
+
+
+def upload(client: Client, *contents: bytes, **options: str) -> Any:
+    files = [SimpleUploadedFile(f"file-{n}.csv", content) for n, content in enumerate(contents)]
+    return client.post(URL, {"file": files, **options})
+
+
+def text(answer: Any) -> str:
+    """The page as it is read, without its markup."""
+    page = re.sub(r"<(script|style|noscript).*?</\1>", "", answer.content.decode(), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+def ended(pk: int) -> ImportBatch:
+    """The batch, once no process works on it any more."""
+    end = monotonic() + 30
+    while ImportBatch.objects.filter(pk=pk, status="running").exists():
+        assert monotonic() < end, "the import did not end within 30 seconds"
+        sleep(0.05)
+    return ImportBatch.objects.get(pk=pk)
+
+
+# Uploading
+
+
+@with_processes
+def test_an_upload_is_imported_and_shows_what_became_of_its_lines() -> None:
+    client = client_of("Editors")
+    answer = upload(client, HALF_BAD, wallet="Kraken")
+    batch = ended(ImportBatch.objects.get().pk)
+    assert (answer.status_code, answer["Location"]) == (303, f"/imports/{batch.pk}/")
+    assert (batch.status, batch.new, batch.rejected, batch.content) == ("imported", 1, 1, None)
+    assert batch.made_by
+    assert batch.made_by.groups.get().name == "Editors"
+    page = client.get(answer["Location"])
+    assert "Sent" not in text(page)
+    assert "Received Amount &#x27;1,5&#x27; is not a number. Use a point." in text(page)
+    assert "2024-05-02 12:00 UTC" in text(page)
+    assert Transaction.objects.get().get_absolute_url() in page.content.decode()
+    assert "data-poll" not in page.content.decode()
+
+
+@with_processes
+def test_what_a_file_lacks_is_asked_for_and_then_it_is_imported() -> None:
+    client = client_of("Editors")
+    upload(client, sample("etherscan-transactions.csv"), wallet=ALICE)
+    batch = ended(ImportBatch.objects.get().pk)
+    assert batch.status == "waiting"
+    page = client.get(batch.get_absolute_url())
+    assert "Which network is the file of?" in text(page)
+    assert "Arbitrum One" in text(page)
+
+    refused = client.post(batch.get_absolute_url(), {"network": "narnia"})
+    assert refused.status_code == 422
+    assert "Which network is the file of?" in text(refused)
+    assert ImportBatch.objects.get().status == "waiting"
+
+    answer = client.post(batch.get_absolute_url(), {"network": "ethereum"})
+    assert answer.status_code == 303
+    batch = ended(batch.pk)
+    assert (batch.status, batch.options["network"]) == ("imported", "ethereum")
+    assert "questions" not in batch.options
+    assert batch.new
+
+
+@with_processes
+def test_several_files_become_several_imports() -> None:
+    client = client_of("Editors")
+    answer = upload(client, GOOD, b"not,a,known\nheader,at,all\n", wallet="Kraken")
+    assert (answer.status_code, answer["Location"]) == (303, URL)
+    batches = [ended(batch.pk) for batch in ImportBatch.objects.order_by("file_name")]
+    assert [batch.status for batch in batches] == ["imported", "failed"]
+    broken = text(client.get(batches[1].get_absolute_url()))
+    assert "The file was not imported." in broken
+    assert "Columns found: &#x27;not&#x27;, &#x27;a&#x27;, &#x27;known&#x27;." in broken
+    assert "Try again" not in broken
+    assert "file-0.csv" in text(client.get(URL))
+
+
+@with_processes
+def test_an_import_that_died_can_be_begun_again() -> None:
+    client = client_of("Editors")
+    batch = make_batch(status="running", content=GOOD, options={"wallet": "Kraken"})
+    ImportBatch.objects.update(made_at=timezone.now() - timedelta(minutes=5))
+    page = text(client.get(batch.get_absolute_url()))
+    assert "The import stopped before it was done; nothing of it is in the ledger." in page
+    assert "Try again" in page
+    assert client.post(batch.get_absolute_url()).status_code == 303
+    assert ended(batch.pk).new == 1
+
+
+@with_processes
+def test_a_process_that_cannot_start_leaves_no_import_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "interpreter", lambda: "/bin/false")
+    client = client_of("Editors")
+    upload(client, GOOD, wallet="Kraken")
+    batch = ended(ImportBatch.objects.get().pk)
+    assert (batch.status, batch.error) == (
+        "failed",
+        "The import could not be started. The server's log says why.",
+    )
+    assert "Try again" in text(client.get(batch.get_absolute_url()))
+
+
+def test_the_database_is_told_to_the_process_as_we_have_it() -> None:
+    used = connections["default"].settings_dict
+    told = dj_database_url.parse(process.database_url())
+    for key in ("NAME", "USER", "PASSWORD", "HOST"):
+        assert told[key] == used[key]
+    assert str(told["PORT"]) == str(used["PORT"])
+
+
+def test_no_file_is_refused(editor: Client) -> None:
+    answer = editor.post(URL, {})
+    assert answer.status_code == 422
+    assert "Choose a file." in text(answer)
+
+
+def test_too_large_a_file_is_refused_naming_the_way_out(
+    editor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_forms, "MAX_SIZE", 10)
+    answer = upload(editor, GOOD)
+    assert answer.status_code == 422
+    assert "manage.py import_transactions" in text(answer)
+    assert not ImportBatch.objects.exists()
+
+
+def test_too_many_files_are_refused(editor: Client) -> None:
+    answer = upload(editor, *[GOOD] * 21)
+    assert answer.status_code == 422
+    assert "At most 20 files at once, not 21." in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timezone": "Mars/Olympus"}, "“Mars/Olympus” is not a time zone."),
+        ({"timezone": "../../etc/passwd"}, "is not a time zone."),
+        ({"network": "narnia"}, "Select a valid choice."),
+        ({"wallet": "0x1234567"}, "EVM"),
+        ({"wallet": "a\nb"}, "Use one line of text"),
+        ({"wallet": "w" * 201}, "at most 200 characters"),
+        ({"wallet": "a\0b"}, "Null characters are not allowed."),
+    ],
+)
+def test_a_bad_option_is_refused_and_what_was_typed_is_kept(
+    editor: Client, options: dict[str, str], said: str
+) -> None:
+    answer = upload(editor, GOOD, **{"wallet": "Kraken", **options})
+    assert answer.status_code == 422
+    assert said in text(answer)
+    assert not ImportBatch.objects.exists()
+    if "wallet" not in options:
+        assert 'value="Kraken"' in answer.content.decode()
+
+
+# Who may
+
+
+def test_a_viewer_sees_imports_but_begins_none(viewer: Client) -> None:
+    batch = make_batch("export.csv", lines=[{}])
+    page = viewer.get(URL)
+    assert "export.csv" in text(page)
+    assert 'type="file"' not in page.content.decode()
+    assert viewer.get(batch.get_absolute_url()).status_code == 200
+    assert upload(viewer, GOOD).status_code == 403
+    assert viewer.post(batch.get_absolute_url()).status_code == 403
+    assert viewer.post(f"{batch.get_absolute_url()}cancel/").status_code == 403
+    assert ImportBatch.objects.count() == 1
+
+
+def test_who_is_in_no_group_sees_no_import(db: None) -> None:
+    batch = make_batch()
+    client = Client()
+    assert client.get(URL).status_code == 302
+    client.force_login(make_user(None))
+    assert client.get(URL).status_code == 403
+    assert client.get(batch.get_absolute_url()).status_code == 403
+
+
+# The list
+
+
+def test_an_empty_list_says_what_it_is_for(viewer: Client) -> None:
+    assert "No file yet" in text(viewer.get(URL))
+
+
+@pytest.mark.parametrize(
+    "query", ["nonsense=1", "cursor=%00", "per_page=-1", "per_page=9999999", "sort=size"]
+)
+def test_a_list_that_cannot_be_read_shows_no_rows(viewer: Client, query: str) -> None:
+    make_batch("CANARY.csv")
+    answer = viewer.get(f"{URL}?{query}")
+    assert answer.status_code == 400
+    assert "CANARY" not in text(answer)
+
+
+def test_the_list_goes_on_to_the_next_page(viewer: Client) -> None:
+    for number in range(3):
+        make_batch(f"file-{number}.csv")
+    first = viewer.get(f"{URL}?per_page=2")
+    assert re.findall(r"file-\d", text(first)) == ["file-2", "file-1"]
+    (following,) = re.findall(r'href="([^"]+)" rel="next"', first.content.decode())
+    assert re.findall(r"file-\d", text(viewer.get(URL + following.replace("&amp;", "&")))) == [
+        "file-0"
+    ]
+
+
+def test_the_number_of_queries_of_the_list_stays_flat(
+    viewer: Client, django_assert_num_queries: Any
+) -> None:
+    make_batch()
+    with django_assert_num_queries(queries := 9):
+        viewer.get(URL)
+    for _ in range(20):
+        make_batch(made_by=make_user())
+    with django_assert_num_queries(queries):
+        viewer.get(URL)
+
+
+# One import's lines
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["outcome=narnia", "after=-1", "after=x", "after=99999999999999999999", "nonsense=1",
+     "outcome=new&outcome=known", "after=%00"],
+)  # fmt: skip
+def test_lines_that_cannot_be_chosen_are_not_shown(viewer: Client, query: str) -> None:
+    batch = make_batch(lines=[{"raw": "CANARY"}])
+    answer = viewer.get(f"{batch.get_absolute_url()}?{query}")
+    assert answer.status_code == 400
+    assert "CANARY" not in text(answer)
+    assert "no lines are shown" in text(answer)
+
+
+def test_lines_are_chosen_by_outcome(viewer: Client) -> None:
+    record = make_transaction()
+    batch = make_batch(
+        lines=[
+            {"raw": "first", "transaction": record},
+            {"raw": "second", "outcome": "rejected", "detail": "Use a point."},
+        ],
+        new=1,
+        rejected=1,
+    )
+    page = viewer.get(f"{batch.get_absolute_url()}?outcome=rejected")
+    assert "second" in text(page)
+    assert "Use a point." in text(page)
+    assert "first" not in text(page)
+
+
+def test_a_walk_through_the_lines_sees_each_once(viewer: Client) -> None:
+    batch = make_batch(new=250)
+    ImportLine.objects.bulk_create(
+        ImportLine(batch=batch, number=2 * number, outcome="new", raw="") for number in range(250)
+    )
+    seen: list[int] = []
+    address = batch.get_absolute_url()
+    while address:
+        page = viewer.get(address).content.decode()
+        seen += map(int, re.findall(r'<tr id="line-(\d+)"', page))
+        following = re.search(r'href="([^"]+)" rel="next"', page)
+        address = batch.get_absolute_url() + following[1] if following else ""
+    assert seen == [2 * number for number in range(250)]
+
+
+def test_a_long_line_is_shown_by_its_beginning(viewer: Client) -> None:
+    batch = make_batch(lines=[{"raw": "x" * 100_000}])
+    page = viewer.get(batch.get_absolute_url()).content
+    assert b"x" * 400 in page
+    assert b"x" * 600 not in page
+
+
+def test_what_a_file_says_is_text_and_no_markup(viewer: Client) -> None:
+    batch = make_batch(
+        "<b>.csv", lines=[{"raw": "<script>alert(1)</script>", "detail": "<i>"}], told=["<u>"]
+    )
+    page = viewer.get(batch.get_absolute_url()).content.decode()
+    for markup in ("<b>", "<script>alert", "<i>", "<u>"):
+        assert markup not in page
+
+
+def test_an_import_that_is_not_there_is_not_found(viewer: Client) -> None:
+    assert viewer.get("/imports/999999/").status_code == 404
+
+
+# While it runs
+
+
+@pytest.fixture
+def other(transactional_db: None) -> Iterator[CursorWrapper]:
+    """Somebody else's connection."""
+    with closing(connections.create_connection("default")) as connected:
+        yield connected.cursor()
+
+
+def test_a_running_import_shows_how_far_it_is(other: CursorWrapper) -> None:
+    batch = make_batch(status="running")
+    other.execute(f"SET application_name = 'txsite import {batch.pk}: 250 of 1000, 42 lines'")
+    page = client_of("Editors").get(batch.get_absolute_url()).content.decode()
+    assert '<progress max="1000" value="250"' in page
+    assert "42 lines read." in page
+    assert "data-poll" in page
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
+    assert "Cancel the import" in page
+
+
+def test_an_import_without_a_process_has_stopped(other: CursorWrapper) -> None:
+    client = client_of("Viewers")
+    batch = make_batch(status="running")
+    assert "Starting" in text(client.get(batch.get_absolute_url()))
+    ImportBatch.objects.update(made_at=timezone.now() - timedelta(minutes=1))
+    assert "The import stopped before it was done" in text(client.get(batch.get_absolute_url()))
+    assert "stopped" in text(client.get(URL))
+    # The name of another import's connection is no sign of life.
+    other.execute(f"SET application_name = 'txsite import {batch.pk}9: 1 of 2, 3 lines'")
+    assert "stopped" in text(client.get(URL))
+
+
+def test_cancelling_ends_the_connection_and_says_so(other: CursorWrapper) -> None:
+    client = client_of("Editors")
+    batch = make_batch(status="running", content=GOOD)
+    other.execute(f"SET application_name = 'txsite import {batch.pk}: 250 of 1000, 42 lines'")
+    answer = client.post(f"{batch.get_absolute_url()}cancel/")
+    assert (answer.status_code, answer["Location"]) == (303, batch.get_absolute_url())
+    batch.refresh_from_db()
+    assert (batch.status, batch.content) == ("failed", None)
+    page = text(client.get(batch.get_absolute_url()))
+    assert "The import was cancelled. Nothing of the file is in the ledger." in page
+    end = monotonic() + 10
+    while is_alive(other):
+        assert monotonic() < end, "the connection was not ended"
+        sleep(0.02)
+
+
+def is_alive(other: CursorWrapper) -> bool:
+    try:
+        other.execute("SELECT 1")
+    except (OperationalError, InterfaceError):
+        return False
+    return True
+
+
+def test_what_is_over_cannot_be_cancelled(editor: Client) -> None:
+    batch = make_batch(new=1)
+    answer = editor.post(f"{batch.get_absolute_url()}cancel/", follow=True)
+    assert "The import was over already." in text(answer)
+    batch.refresh_from_db()
+    assert batch.status == "imported"
+
+
+def test_what_is_over_cannot_be_begun_again(editor: Client) -> None:
+    batch = make_batch(new=1)
+    answer = editor.post(batch.get_absolute_url(), follow=True)
+    assert "This import was begun already." in text(answer)
+
+
+def test_a_question_need_not_be_answered(editor: Client) -> None:
+    question = {"option": "wallet", "text": "Which wallet?", "choices": [], "suggestion": ""}
+    batch = make_batch(status="waiting", content=GOOD, options={"questions": [question]})
+    editor.post(f"{batch.get_absolute_url()}cancel/")
+    batch.refresh_from_db()
+    assert (batch.status, batch.content) == ("failed", None)

@@ -1,0 +1,174 @@
+"""The ledger as a file: JSON lines, in an order that depends on nothing but its content."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Case, F, Func, OuterRef, QuerySet, TextField, Value, When
+from django.db.models.functions import Cast, Coalesce, Collate, JSONObject
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from transactions.filters import TransactionFilter
+from transactions.models import Asset, Entry, Transaction, TransactionLabel
+from txsite.freshness.middleware import snapshot
+
+FORMATS = ("json",)
+# A list's address may say where its reader stood; an export is of the whole list.
+PLACE = ("sort", "per_page", "cursor")
+CHUNK = 1_000
+ENTRY_FIELDS = ("wallet", "asset", "contract", "amount", "kind", "counterparty", "contact")
+
+
+class CannotExport(ValueError):
+    """The format or the filter is not one that we have; the message is for people."""
+
+
+def filtered_by(query: QueryDict) -> QuerySet[Transaction]:
+    """The transactions of the list's filter, of which no parameter may be unknown or unreadable."""
+    filterset = TransactionFilter(query, queryset=Transaction.objects.all())
+    for name in query:
+        if name not in filterset.filters and name not in PLACE:
+            raise CannotExport(f"There is no filter “{name[:100]}”. Remove it.")
+    if not filterset.is_valid():
+        raise CannotExport(
+            " ".join(f"{name}: {' '.join(texts)}" for name, texts in filterset.errors.items())
+        )
+    return filterset.qs
+
+
+def json_lines(queryset: QuerySet[Transaction]) -> Iterator[str]:
+    """One JSON object a line and a transaction, by time, network and txid, from one snapshot.
+
+    Amounts are text: exact, without exponent or trailing zeros. `txid` is the source's own id
+    where there is no chain; a wallet is told by its address, else by its name.
+    """
+    with snapshot():
+        for row in rows(queryset).iterator(chunk_size=CHUNK):
+            yield json.dumps(as_object(row)) + "\n"
+
+
+def rows(queryset: QuerySet[Transaction]) -> QuerySet[Transaction, dict[str, Any]]:
+    """Made in PostgreSQL, entries and labels with each row, so that no row costs a query."""
+    return (
+        Transaction.objects.filter(pk__in=queryset.order_by().values("pk"))
+        .annotate(
+            known_as=Coalesce("txid", "external_id"),
+            of_wallet=wallet_name("source_wallet__"),
+            contact_name=F("contact__name"),
+            label_names=ArraySubquery(labels()),
+            entry_objects=ArraySubquery(entries()),
+        )
+        .order_by(
+            "timestamp",
+            Collate("network", "C").asc(nulls_last=True),
+            Collate("known_as", "C"),
+            Collate("of_wallet", "C"),
+        )
+        .values(
+            "known_as",
+            "network",
+            "timestamp",
+            "type",
+            "status",
+            "note",
+            "contact_name",
+            "label_names",
+            "entry_objects",
+        )
+    )
+
+
+def wallet_name(prefix: str) -> Coalesce:
+    return Coalesce(f"{prefix}address__value", f"{prefix}name")
+
+
+def labels() -> QuerySet[TransactionLabel, Any]:
+    return (
+        TransactionLabel.objects.filter(transaction=OuterRef("pk"))
+        .order_by(Collate("label__name", "C"))
+        .values("label__name")
+    )
+
+
+def entries() -> QuerySet[Entry, Any]:
+    contract = Case(
+        When(asset__kind__in=(Asset.Kind.TOKEN, Asset.Kind.NFT), then=F("asset__code")),
+        default=Value(None),
+        output_field=TextField(),
+    )
+    # Text already in PostgreSQL: a JSON number would be read as a float.
+    amount = Cast(Func(F("amount"), function="trim_scale"), TextField())
+    return (
+        Entry.objects.filter(transaction=OuterRef("pk"))
+        .order_by(
+            Collate(wallet_name("wallet__"), "C"),
+            Collate("asset__network", "C"),
+            Collate("asset__code", "C"),
+            Collate("asset__token_id", "C"),
+            "kind",
+            Collate(Coalesce("counterparty__value", Value("")), "C"),
+            "amount",
+        )
+        .values(
+            item=JSONObject(
+                wallet=wallet_name("wallet__"),
+                asset="asset__symbol",
+                contract=contract,
+                amount=amount,
+                kind="kind",
+                counterparty="counterparty__value",
+                contact="counterparty__contact__name",
+            )
+        )
+    )
+
+
+def as_object(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "txid": row["known_as"],
+        "network": row["network"],
+        "timestamp": row["timestamp"].isoformat().replace("+00:00", "Z"),
+        "type": row["type"],
+        "status": row["status"],
+        "note": row["note"],
+        "contact": row["contact_name"],
+        "labels": row["label_names"],
+        "entries": [
+            {field: entry[field] for field in ENTRY_FIELDS} for entry in row["entry_objects"]
+        ],
+    }
+
+
+def followed(first: str, rest: Iterator[str]) -> Iterator[str]:
+    """`rest` is closed, and its snapshot with it, when the reader goes away."""
+    yield first
+    yield from rest
+
+
+@require_safe
+@permission_required("transactions.view_transaction", raise_exception=True)
+def export_view(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """The transactions of the list's filter as a download."""
+    query = request.GET.copy()
+    try:
+        format_name = query.pop("format", [""])[-1]
+        if format_name not in FORMATS:
+            raise CannotExport(f"Say which format: {' or '.join(FORMATS)}, as in ?format=json.")
+        queryset = filtered_by(query)
+    except CannotExport as problem:
+        return render(request, "400.html", {"exception": str(problem)}, status=400)
+    lines = json_lines(queryset)
+    # The first step, so that what goes wrong at once is an error page and not half a file.
+    first = next(lines, "")
+    return StreamingHttpResponse(
+        followed(first, lines),
+        content_type="application/x-ndjson",
+        headers={"Content-Disposition": 'attachment; filename="transactions.jsonl"'},
+    )
+
+
+export_view.own_snapshot = True  # type: ignore[attr-defined]

@@ -1,0 +1,211 @@
+"""Files that were read, are being read, or wait for an answer."""
+
+import time
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, Q
+from django.db.models.functions import Left
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from contacts.views import SeeOther
+from transactions.import_forms import PER_PAGE, AnswersForm, LinesForm, UploadForm
+from transactions.imports import progress
+from transactions.imports.importer import CANCELLED, new_batch
+from transactions.imports.process import Running
+from transactions.models import ImportBatch, ImportLine, Wallet
+from txsite.freshness.middleware import snapshot
+from txsite.tables import ListForm, Ordering, Page
+
+# So long a small file may take to show its result at once.
+SECONDS_TO_WAIT = 3
+RAW_SHOWN = 500
+ORDERINGS = {"time": Ordering(F("made_at"), "time", newest_first=True)}
+NOT_STARTED = "The import could not be started. The server's log says why."
+
+may_see = permission_required("transactions.view_importbatch", raise_exception=True)
+may_add = permission_required("transactions.add_importbatch", raise_exception=True)
+
+
+def check_may_add(request: HttpRequest) -> None:
+    if not request.user.has_perm("transactions.add_importbatch"):
+        raise PermissionDenied
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@may_see
+def import_list(request: HttpRequest) -> HttpResponse:
+    """All imports, newest first, and the form that begins one."""
+    if request.method != "POST":
+        return show_list(request, UploadForm())
+    check_may_add(request)
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return show_list(request, form, status=422)
+    batches = [
+        new_batch(file, printable(file.name), options=form.options, made_by=request.user)
+        for file in form.cleaned_data["file"]
+    ]
+    for batch, file in zip(batches, form.cleaned_data["file"], strict=True):
+        file.seek(0)
+        batch.content = file.read()
+        batch.save()
+        batch.content = None
+    begin(batches)
+    if len(batches) == 1:
+        return SeeOther(batches[0].get_absolute_url())
+    return SeeOther(reverse("import-list"))
+
+
+def show_list(request: HttpRequest, form: UploadForm, status: int = 200) -> HttpResponse:
+    # Before the batches are read: one that ends in between has then ended, and not died.
+    running = progress.running()
+    with snapshot():
+        place = ListForm(request.GET, ORDERINGS, default="-time")
+        page = place.page(ImportBatch.objects.for_list()) if place.is_valid() else None
+        if page is None and status == 200:
+            status = 400
+        context = {
+            "form": form,
+            "place": place,
+            "page": page or Page([], None, None),
+            "rows": [
+                (batch, progress.state_of(batch, running)) for batch in (page.rows if page else [])
+            ],
+            "is_empty": page is not None and not page.rows and not request.GET,
+            "wallets": Wallet.objects.select_related("address")[:200],
+        }
+        return render(request, "transactions/import_list.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@may_see
+def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """What became of a file and of each of its lines; asks what the file lacks."""
+    if request.method != "POST":
+        return show_batch(request, pk)
+    check_may_add(request)
+    batch = get_object_or_404(with_content(), pk=pk)
+    if not can_begin(batch, progress.state_of(batch, progress.running())):
+        messages.warning(request, "This import was begun already.")
+        return SeeOther(batch.get_absolute_url())
+    form = AnswersForm(batch.options.get("questions", []), request.POST)
+    if not form.is_valid():
+        return show_batch(request, pk, form, status=422)
+    if take(batch, form.cleaned_data):
+        begin([batch])
+    return SeeOther(batch.get_absolute_url())
+
+
+def show_batch(
+    request: HttpRequest, pk: int, answers: AnswersForm | None = None, status: int = 200
+) -> HttpResponse:
+    running = progress.running()
+    with snapshot():
+        batch = get_object_or_404(with_content().select_related("made_by"), pk=pk)
+        place = LinesForm(request.GET)
+        is_valid = place.is_valid()
+        state = progress.state_of(batch, running)
+        context: dict[str, Any] = {
+            "batch": batch,
+            "state": state,
+            "is_running": state in ("running", "starting"),
+            "progress": running.get(batch.pk),
+            "can_begin": can_begin(batch, state),
+            "answers": answers or AnswersForm(batch.options.get("questions", [])),
+            "place": place,
+            "is_valid": is_valid,
+            "counts": [(o, getattr(batch, o.value)) for o in ImportLine.Outcome],
+            **(lines_of(batch, place.cleaned_data) if is_valid else {}),
+        }
+        return render(
+            request,
+            "transactions/import_detail.html",
+            context,
+            status=status if is_valid else 400,
+        )
+
+
+def lines_of(batch: ImportBatch, asked: dict[str, Any]) -> dict[str, Any]:
+    """A page of a batch's lines, by number; `next` is the last number where more follow."""
+    lines = batch.lines.select_related("transaction").order_by("number")
+    if asked["outcome"]:
+        lines = lines.filter(outcome=asked["outcome"])
+    if asked["after"] is not None:
+        lines = lines.filter(number__gt=asked["after"])
+    found = list(lines.defer("raw").annotate(beginning=Left("raw", RAW_SHOWN + 1))[: PER_PAGE + 1])
+    shown = found[:PER_PAGE]
+    return {
+        "lines": shown,
+        "outcome": asked["outcome"],
+        "next": shown[-1].number if len(found) > PER_PAGE else None,
+    }
+
+
+@require_POST
+@may_add
+def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ends an import that runs or waits; nothing of its file is then in the ledger."""
+    batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
+    unfinished = (ImportBatch.Status.RUNNING, ImportBatch.Status.WAITING)
+    was_ended = ImportBatch.objects.filter(pk=pk, status__in=unfinished).update(
+        status=ImportBatch.Status.FAILED,
+        error=CANCELLED,
+        finished_at=timezone.now(),
+        content=None,
+    )
+    if was_ended:
+        # It would notice by itself, but only at its end.
+        progress.end(pk)
+    else:
+        messages.warning(request, "The import was over already.")
+    return SeeOther(batch.get_absolute_url())
+
+
+def with_content() -> Any:
+    """Batches that know whether their upload is still there, without reading it."""
+    return ImportBatch.objects.defer("content").annotate(has_content=Q(content__isnull=False))
+
+
+def can_begin(batch: Any, state: str) -> bool:
+    return batch.has_content and state in ("waiting", "stopped", "failed")
+
+
+def take(batch: ImportBatch, answers: dict[str, str]) -> bool:
+    """Makes a batch run with these answers, unless somebody else just has."""
+    options = {name: value for name, value in batch.options.items() if name != "questions"}
+    unchanged = ImportBatch.objects.filter(pk=batch.pk, status=batch.status, made_at=batch.made_at)
+    return bool(
+        unchanged.update(
+            status=ImportBatch.Status.RUNNING,
+            options=options | answers,
+            error="",
+            made_at=timezone.now(),
+            finished_at=None,
+        )
+    )
+
+
+def begin(batches: list[ImportBatch]) -> None:
+    """Starts the imports, and waits a little for them."""
+    until = time.monotonic() + SECONDS_TO_WAIT
+    for batch, running in [(batch, Running(batch)) for batch in batches]:
+        if running.wait(until - time.monotonic()):
+            ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.RUNNING).update(
+                status=ImportBatch.Status.FAILED, error=NOT_STARTED, finished_at=timezone.now()
+            )
+
+
+def printable(name: str | None) -> str:
+    """A file's name as a line of text."""
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name or "")
+    return text or "unnamed"
+
+
+import_list.own_snapshot = import_detail.own_snapshot = True  # type: ignore[attr-defined]

@@ -1,0 +1,198 @@
+"""Reads a file into the ledger: all of it in one database transaction, or nothing."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
+
+from transactions.imports import progress
+from transactions.imports.formats import open_table
+from transactions.imports.merge import merge
+from transactions.imports.progress import Progress
+from transactions.imports.rows import FileError, Options, Question, Reading
+from transactions.imports.staging import stage
+from transactions.models import ImportBatch, Wallet
+
+CANCELLED = "The import was cancelled. Nothing of the file is in the ledger."
+NOTHING_IMPORTED = "None of the {:,} lines could be imported; each says why."
+# Somebody deleted or merged what the import had just found, or waited for us as we for them.
+MEANWHILE = {"23503", "23505", "40P01"}  # foreign key, unique, deadlock
+ATTEMPTS = 3
+
+# Large statements over new tables: compiling them takes longer than running them, and spilling
+# their sorts to disk as well. `importing` tells the triggers that no person is editing.
+SETTINGS = """
+    SELECT set_config('txsite.importing', %s, true), set_config('application_name', %s, true),
+        set_config('jit', 'off', true), set_config('work_mem', '64MB', true)
+"""
+
+
+class Unanswered(Exception):
+    """The file lacks something that the options do not say either."""
+
+    def __init__(self, questions: list[Question]) -> None:
+        super().__init__(" ".join(question.text for question in questions))
+        self.questions = questions
+
+
+def new_batch(file: BinaryIO, file_name: str, **fields: Any) -> ImportBatch:
+    """A batch, not saved yet, of a seekable file."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(1024 * 1024):
+        digest.update(chunk)
+    return ImportBatch(
+        file_name=file_name[-255:], sha256=digest.hexdigest(), size=file.tell(), **fields
+    )
+
+
+def import_batch(
+    batch: ImportBatch, file: BinaryIO, on_progress: Callable[[Progress], None] | None = None
+) -> None:
+    """Imports the file of a batch that is saved and running; the batch keeps what became of it.
+
+    Raises FileError where nothing was imported, and Unanswered where the file lacks something:
+    the batch is then failed, or waits with its questions.
+    """
+
+    def show(lines: int, read: int) -> None:
+        state = Progress(batch.pk, min(read, batch.size), batch.size, lines)
+        progress.show(state)
+        if on_progress:
+            on_progress(state)
+
+    def read(cursor: CursorWrapper) -> Reading:
+        show(0, 0)
+        reading = _reading(batch, file)
+        stage(cursor, reading, lambda lines: show(lines, file.tell()))
+        return reading
+
+    import_staged(batch, read)
+
+
+def import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> None:
+    """Imports what `read` stages, once more where others came in between.
+
+    Raises what `import_batch` does.
+    """
+    try:
+        _attempt(batch, read)
+    except Unanswered as unanswered:
+        questions = [asdict(question) for question in unanswered.questions]
+        options = batch.options | {"questions": questions}
+        _change(batch, status=ImportBatch.Status.WAITING, options=options)
+        raise
+    except FileError as problem:
+        _fail(batch, str(problem), content=None)
+        raise
+    except (DataError, IntegrityError) as problem:
+        _fail(batch, f"The database refused the file: {_first_line(problem)}.", content=None)
+        raise FileError(batch.error) from problem
+    except OperationalError as problem:
+        _fail_without_connection(batch, problem)
+        raise FileError(batch.error) from problem
+    except KeyboardInterrupt:
+        _fail(batch, CANCELLED)
+        raise
+    if batch.status == ImportBatch.Status.FAILED:
+        raise FileError(batch.error)
+
+
+def options_of(said: dict[str, Any]) -> Options:
+    """The options of a batch; a wallet of an address may be said by its name."""
+    wallet, zone = said.get("wallet", ""), said.get("timezone", "")
+    named = Wallet.objects.named(wallet).select_related("address").first() if wallet else None
+    return Options(
+        wallet=named.address.value if named and named.address else wallet,
+        network=said.get("network", ""),
+        timezone=ZoneInfo(zone) if zone else None,
+    )
+
+
+def _attempt(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                _import(batch, cursor, read)
+            return
+        except (IntegrityError, OperationalError) as problem:
+            if attempt == ATTEMPTS or getattr(problem.__cause__, "sqlstate", "") not in MEANWHILE:
+                raise
+
+
+def _import(
+    batch: ImportBatch, cursor: CursorWrapper, read: Callable[[CursorWrapper], Reading]
+) -> None:
+    cursor.execute("SHOW application_name")
+    (name,) = cursor.fetchone()
+    cursor.execute(SETTINGS, ["on", name])
+    reading = read(cursor)
+    _finish(batch, reading, merge(cursor, batch.pk))
+    # In an open transaction the settings would outlast us.
+    cursor.execute(SETTINGS, ["off", name])
+
+
+def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
+    format_, table = open_table(file, batch.file_name, batch.format)
+    options = options_of(batch.options)
+    questions = format_.questions(table, options)
+    if questions:
+        raise Unanswered(questions)
+    batch.format = format_.name
+    return format_.read(table, options)
+
+
+def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int]) -> None:
+    """Part of the import's own transaction, so that the batch and the ledger never disagree."""
+    options = reading.options
+    all_rejected = counts.keys() == {"rejected"}
+    _change(
+        batch,
+        status=ImportBatch.Status.FAILED if all_rejected else ImportBatch.Status.IMPORTED,
+        error=NOTHING_IMPORTED.format(counts["rejected"]) if all_rejected else "",
+        format=batch.format,
+        options={
+            "wallet": options.wallet,
+            "network": options.network,
+            "timezone": str(options.timezone or ""),
+        },
+        told=reading.told,
+        finished_at=timezone.now(),
+        content=None,
+        **counts,
+    )
+
+
+def _change(batch: ImportBatch, **fields: Any) -> None:
+    """Changes a batch that is still running; raises FileError where somebody has ended it."""
+    running = ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.RUNNING)
+    if not running.update(**fields):
+        raise FileError(CANCELLED)
+    for name, value in fields.items():
+        setattr(batch, name, value)
+
+
+def _fail(batch: ImportBatch, error: str, **fields: Any) -> None:
+    """Marks the batch failed, unless somebody has ended it already."""
+    batch.status, batch.error = ImportBatch.Status.FAILED, error
+    ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.RUNNING).update(
+        status=batch.status, error=error, finished_at=timezone.now(), **fields
+    )
+
+
+def _fail_without_connection(batch: ImportBatch, problem: OperationalError) -> None:
+    """The connection may be lost because somebody cancelled; the batch then says so already."""
+    if connection.in_atomic_block:
+        raise problem
+    connection.close()
+    _fail(batch, f"The database gave up: {_first_line(problem)}. Import the file again.")
+    batch.refresh_from_db(fields=["error"])
+
+
+def _first_line(problem: Error) -> str:
+    return str(problem).partition("\n")[0].rstrip(".")

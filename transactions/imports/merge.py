@@ -1,0 +1,581 @@
+"""Merges what a file says into the ledger, in SQL over the staged tables, never a query a row.
+
+What is decided here depends on the lines alone, not on their order: whichever of several files
+comes first, the ledger is the same in the end. Statuses rank pending, ok, failed; the earliest
+confirmed time, the lowest block and the alphabetically last text win; entries are united, where
+identical movements of one file are numbered. What a person has edited is never overwritten.
+
+People's edits wait for none of it: rows that exist are locked only where they really change,
+and last of all.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from transactions.imports.fiat import FIAT_CODES
+from transactions.models import FIAT, MAX_DECIMALS, MAX_INTEGER_DIGITS, Status, TransactionType
+
+# Any number, the same in every process of this project.
+IMPORT_LOCK = 7_290_131
+STATUSES_BY_RANK = [Status.PENDING, Status.OK, Status.FAILED]
+
+PARAMETERS: dict[str, Any] = {
+    "lock": IMPORT_LOCK,
+    "fiat_codes": list(FIAT_CODES),
+    "fiat": FIAT,
+    "statuses": [str(status) for status in STATUSES_BY_RANK],
+    "types": list(TransactionType.values),
+    "largest": f"1e{MAX_INTEGER_DIGITS}",
+    "decimals": MAX_DECIMALS,
+    # As the constraints on names have it.
+    "name": r"^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$",
+}
+
+# Formats refuse all of these themselves; a line that slips through must not stop the others.
+REFUSE_LINES = """
+    UPDATE staged_line SET reason = refused.reason FROM (
+        SELECT l.line, CASE
+            WHEN (l.network IS NULL) <> (l.txid IS NULL)
+                OR (l.network IS NULL) = (l.external_id IS NULL)
+                THEN 'The line is known neither by network and hash nor by an id of its source.'
+            WHEN l.network IS NOT NULL AND l.family IS NULL
+                THEN 'The network ' || l.network || ' is not known.'
+            WHEN l.txid !~ '^[!-~]+$' OR length(l.txid) > 128
+                THEN 'The hash has a space in it or more than 128 characters.'
+            WHEN length(l.external_id) > 200 THEN 'The id has more than 200 characters.'
+            WHEN l.status <> ALL (%(statuses)s) THEN 'The status ' || l.status || ' is not known.'
+            WHEN l.type <> '' AND l.type <> ALL (%(types)s)
+                THEN 'The type ' || l.type || ' is not known.'
+            WHEN length(l.method) > 200 THEN 'The method has more than 200 characters.'
+            WHEN length(l.note) > 10000 THEN 'The note has more than 10,000 characters.'
+            WHEN l.block NOT BETWEEN 0 AND 9223372036854775807
+                THEN 'The block number does not fit.'
+            WHEN l.contact <> '' AND (l.contact !~ %(name)s OR length(l.contact) > 200)
+                THEN 'The contact is not one line of at most 200 characters.'
+            WHEN EXISTS (
+                SELECT FROM unnest(l.labels) name WHERE name !~ %(name)s OR length(name) > 100
+            ) THEN 'A label is not one line of at most 100 characters.'
+            ELSE w.reason
+        END AS reason
+        FROM staged_line l LEFT JOIN staged_wallet w ON w.number = l.wallet
+        WHERE l.reason IS NULL
+    ) refused
+    WHERE refused.line = staged_line.line AND refused.reason IS NOT NULL
+"""
+REFUSE_MOVEMENTS = """
+    UPDATE staged_line SET reason = refused.reason FROM (
+        SELECT m.line, CASE
+            WHEN abs(m.amount) >= %(largest)s::numeric OR min_scale(m.amount) > %(decimals)s
+                THEN 'The amount ' || left(m.amount::text, 40) || ' has too many digits.'
+            WHEN m.kind = 'fee' AND (m.amount > 0 OR m.counterparty <> '')
+                THEN 'A fee is negative or zero, and goes to nobody in particular.'
+            WHEN m.kind <> 'fee' AND m.amount <> 0 AND l.status = 'failed'
+                THEN 'A failed transaction moves nothing but its fee.'
+            WHEN m.asset_kind <> 'code' AND l.network IS NULL
+                THEN 'A coin or token needs a network.'
+            WHEN (m.asset_kind = 'native') <> (m.code = '')
+                OR (m.asset_kind = 'nft') <> (m.token_id <> '')
+                OR length(m.code) > 128 OR length(m.token_id) > 80
+                THEN 'The asset is not named by what identifies it.'
+            WHEN length(m.symbol) > 100 OR length(m.name) > 200
+                THEN 'The asset''s symbol or name is too long.'
+            WHEN m.counterparty <> '' AND l.family IS NULL
+                THEN 'An address needs a network.'
+            WHEN m.counterparty !~ '^[!-~]*$' OR length(m.counterparty) > 128
+                OR l.family = 'evm' AND m.counterparty <> ''
+                AND (length(m.counterparty) <> 42 OR m.counterparty !~ '^0x[0-9a-f]+$')
+                THEN 'The counterparty is not an address.'
+        END AS reason
+        FROM staged_movement m JOIN staged_line l USING (line)
+        WHERE l.reason IS NULL
+    ) refused
+    WHERE refused.line = staged_line.line AND refused.reason IS NOT NULL
+"""
+
+# Wallets, addresses and assets come into being. A row that is there already is not touched.
+ADD_WALLETS = """
+    DELETE FROM staged_wallet w
+    WHERE NOT EXISTS (SELECT FROM staged_line l WHERE l.wallet = w.number AND l.reason IS NULL);
+
+    INSERT INTO contacts_address (family, value, version)
+    SELECT DISTINCT family, address, 1 FROM staged_wallet WHERE address <> ''
+    ON CONFLICT (family, value) DO NOTHING;
+
+    INSERT INTO transactions_wallet (kind, name, address_id, venue, version)
+    SELECT DISTINCT 'address', '', a.id, '', 1
+    FROM staged_wallet w JOIN contacts_address a ON (a.family, a.value) = (w.family, w.address)
+    WHERE NOT EXISTS (SELECT FROM transactions_wallet known WHERE known.address_id = a.id)
+    ON CONFLICT (address_id) DO NOTHING;
+
+    INSERT INTO transactions_wallet (kind, name, venue, version)
+    SELECT CASE WHEN bool_and(family <> '') THEN 'hd' ELSE 'exchange' END,
+        min(name COLLATE "C"), CASE WHEN bool_and(family <> '') THEN '' ELSE min(slug) END, 1
+    FROM staged_wallet w WHERE name <> '' AND NOT EXISTS (
+        SELECT FROM transactions_wallet known WHERE lower(known.name) = lower(w.name)
+    )
+    GROUP BY lower(name)
+    ON CONFLICT (lower(name)) WHERE name <> '' DO NOTHING;
+
+    UPDATE staged_wallet w SET id = known.id, venue = coalesce(nullif(known.venue, ''), w.slug)
+    FROM transactions_wallet known LEFT JOIN contacts_address a ON a.id = known.address_id
+    WHERE (a.family, a.value) = (w.family, w.address)
+        OR w.name <> '' AND lower(known.name) = lower(w.name);
+"""
+TOLD_MOVEMENTS = """
+    DROP TABLE IF EXISTS pg_temp.told_movement;
+    CREATE TEMP TABLE told_movement ON COMMIT DROP AS
+    SELECT m.line, m.position, trim_scale(m.amount) AS amount, m.kind, w.id AS wallet_id,
+        l.family, nullif(m.counterparty, '') AS counterparty, m.symbol, m.name, m.token_id,
+        CASE WHEN m.asset_kind <> 'code' THEN m.asset_kind
+            WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN 'fiat' ELSE 'exchange' END AS asset_kind,
+        CASE WHEN m.asset_kind <> 'code' THEN l.network
+            WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN %(fiat)s ELSE w.venue END AS network,
+        CASE WHEN m.asset_kind <> 'code' THEN m.code ELSE upper(m.code) END AS code
+    FROM staged_movement m JOIN staged_line l USING (line)
+        JOIN staged_wallet w ON w.number = l.wallet
+    WHERE l.reason IS NULL;
+    ANALYZE told_movement;
+"""
+# A token without a symbol is called by its contract, until a file knows better.
+ADD_ASSETS = """
+    DROP TABLE IF EXISTS pg_temp.told_asset;
+    CREATE TEMP TABLE told_asset ON COMMIT DROP AS
+    SELECT asset_kind AS kind, network, code, token_id, max(name COLLATE "C") AS name,
+        max(nullif(symbol, left(code, 6) || '…' || right(code, 4)) COLLATE "C") AS symbol
+    FROM (SELECT DISTINCT asset_kind, network, code, token_id, name, symbol FROM told_movement) m
+    GROUP BY asset_kind, network, code, token_id;
+
+    INSERT INTO transactions_asset
+        (kind, network, code, token_id, symbol, name, is_edited, version)
+    SELECT kind, network, code, token_id, coalesce(
+        nullif(symbol, ''),
+        CASE WHEN length(code) > 11 THEN left(code, 6) || '…' || right(code, 4) ELSE code END
+    ), name, false, 1
+    FROM told_asset told WHERE NOT EXISTS (
+        SELECT FROM transactions_asset known
+        WHERE (known.network, known.code, known.token_id, known.kind)
+            = (told.network, told.code, told.token_id, told.kind)
+    )
+    ON CONFLICT (network, code, token_id, kind) DO NOTHING;
+
+    UPDATE transactions_asset known SET symbol = better.symbol, name = better.name FROM (
+        SELECT a.id, greatest(a.name COLLATE "C", told.name) AS name, coalesce(greatest(
+            nullif(a.symbol, left(a.code, 6) || '…' || right(a.code, 4)) COLLATE "C",
+            nullif(told.symbol, '')
+        ), a.symbol) AS symbol
+        FROM told_asset told JOIN transactions_asset a
+            ON (a.network, a.code, a.token_id, a.kind)
+                = (told.network, told.code, told.token_id, told.kind)
+    ) better
+    WHERE known.id = better.id AND NOT known.is_edited
+        AND (known.symbol, known.name) IS DISTINCT FROM (better.symbol, better.name);
+"""
+ADD_ADDRESSES = """
+    INSERT INTO contacts_address (family, value, version)
+    SELECT family, counterparty, 1
+    FROM (
+        SELECT DISTINCT family, counterparty FROM told_movement WHERE counterparty IS NOT NULL
+    ) told
+    WHERE NOT EXISTS (
+        SELECT FROM contacts_address known
+        WHERE (known.family, known.value) = (told.family, told.counterparty)
+    )
+    ON CONFLICT (family, value) DO NOTHING;
+"""
+
+# Each line with its transaction: `number` within the file, and the ledger's id where it is known.
+TOLD_LINES = """
+    DROP TABLE IF EXISTS pg_temp.told_line;
+    CREATE TEMP TABLE told_line ON COMMIT DROP AS
+    SELECT l.line, l.network, l.txid, l.external_id, l.timestamp, l.status, l.type, l.method,
+        l.block::bigint AS block, l.note, l.contact, l.labels, true AS is_accepted,
+        CASE WHEN l.network IS NULL THEN w.id END AS source_wallet_id,
+        coalesce(on_chain.id, off_chain.id) AS known_id,
+        CASE WHEN l.status = 'failed' THEN 'failed' WHEN l.status = 'ok' AND EXISTS (
+            SELECT FROM staged_movement m
+            WHERE m.line = l.line AND m.kind = 'transfer' AND m.amount <> 0
+        ) THEN 'moved' END AS verdict,
+        dense_rank() OVER (ORDER BY l.network COLLATE "C", l.txid COLLATE "C",
+            CASE WHEN l.network IS NULL THEN w.id END, l.external_id COLLATE "C") AS number
+    FROM staged_line l JOIN staged_wallet w ON w.number = l.wallet
+    LEFT JOIN transactions_transaction on_chain
+        ON on_chain.network = l.network AND on_chain.txid = l.txid
+    LEFT JOIN transactions_transaction off_chain
+        ON off_chain.source_wallet_id = w.id AND off_chain.external_id = l.external_id
+        AND l.network IS NULL
+    WHERE l.reason IS NULL;
+    ANALYZE told_line;
+"""
+# A transaction cannot have failed and have moved something: what is known first stands.
+REFUSE_CONTRADICTIONS = """
+    WITH doubtful AS (
+        SELECT DISTINCT l.number FROM told_line l
+        LEFT JOIN transactions_transaction t ON t.id = l.known_id
+        WHERE l.verdict = 'failed' OR t.status = 'failed'
+    ), told AS (
+        SELECT l.line, l.verdict,
+            CASE WHEN t.status = 'failed' THEN 'failed' WHEN t.status = 'ok' AND EXISTS (
+                SELECT FROM transactions_entry e
+                WHERE e.transaction_id = t.id AND e.kind = 'transfer' AND e.amount <> 0
+            ) THEN 'moved' END AS known,
+            first_value(l.verdict) OVER file AS first_verdict,
+            first_value(l.line) OVER file AS first_line
+        FROM told_line l JOIN doubtful USING (number)
+        LEFT JOIN transactions_transaction t ON t.id = l.known_id
+        WHERE l.verdict IS NOT NULL
+        WINDOW file AS (PARTITION BY l.number ORDER BY l.line)
+    )
+    UPDATE staged_line SET reason = concat(
+        CASE WHEN told.known IS NULL THEN 'Line ' || told.first_line || ' of this file'
+            ELSE 'The ledger' END,
+        CASE WHEN told.verdict = 'moved'
+            THEN ' says that this transaction failed, and this line that it moved something.'
+            ELSE ' says that this transaction moved something, and this line that it failed.' END,
+        ' Find out which is right, and correct or remove the other.'
+    )
+    FROM told
+    WHERE staged_line.line = told.line AND told.verdict <> coalesce(told.known, told.first_verdict);
+
+    UPDATE told_line SET is_accepted = false FROM staged_line s
+    WHERE s.line = told_line.line AND s.reason IS NOT NULL;
+"""
+
+# Each transaction as it is to be, beside what the ledger has of it (`old_…`).
+TOLD_TRANSACTIONS = """
+    DROP TABLE IF EXISTS pg_temp.told_transaction;
+    CREATE TEMP TABLE told_transaction ON COMMIT DROP AS
+    WITH told AS (
+        SELECT number, min(known_id) AS known_id, min(network) AS network, min(txid) AS txid,
+            min(source_wallet_id) AS source_wallet_id, min(external_id) AS external_id,
+            max(array_position(%(statuses)s::text[], status)) AS status_rank,
+            min(timestamp) AS seen_at,
+            min(timestamp) FILTER (WHERE status <> 'pending') AS confirmed_at,
+            min(block) AS block, max(method COLLATE "C") AS method, max(note COLLATE "C") AS note,
+            min(array_position(%(types)s::text[], nullif(type, ''))) AS type_rank,
+            (max(ARRAY[lower(contact), contact] COLLATE "C") FILTER (WHERE contact <> ''))[2]
+                AS contact
+        FROM told_line WHERE is_accepted GROUP BY number
+    ), settled AS (
+        SELECT told.number, told.known_id, told.network, told.txid, told.source_wallet_id,
+            told.external_id, t.timestamp AS old_timestamp, t.status AS old_status,
+            t.block AS old_block, t.method AS old_method, t.note AS old_note, t.type AS old_type,
+            contact.name AS old_contact, coalesce(t.is_edited, false) AS is_edited,
+            (%(statuses)s::text[])[greatest(
+                told.status_rank, array_position(%(statuses)s::text[], t.status::text)
+            )] AS status,
+            CASE
+                WHEN t.id IS NULL THEN coalesce(told.confirmed_at, told.seen_at)
+                WHEN t.status <> 'pending' THEN least(t.timestamp, told.confirmed_at)
+                ELSE coalesce(told.confirmed_at, least(t.timestamp, told.seen_at))
+            END AS timestamp,
+            least(t.block, told.block) AS block,
+            greatest(t.method COLLATE "C", told.method) AS method,
+            CASE WHEN t.is_edited THEN t.note ELSE greatest(t.note COLLATE "C", told.note) END
+                AS note,
+            CASE WHEN t.is_edited OR lower(contact.name) COLLATE "C" >= lower(told.contact)
+                THEN NULL ELSE told.contact END AS new_contact,
+            (%(types)s::text[])[least(
+                told.type_rank,
+                CASE WHEN t.is_type_told THEN array_position(%(types)s::text[], t.type::text) END
+            )] AS told_type
+        FROM told LEFT JOIN transactions_transaction t ON t.id = told.known_id
+        LEFT JOIN contacts_contact contact ON contact.id = t.contact_id
+        ORDER BY 7
+    )
+    SELECT settled.*, coalesce(
+        known_id, nextval(pg_get_serial_sequence('transactions_transaction', 'id'))
+    ) AS id
+    FROM settled;
+    ANALYZE told_transaction;
+"""
+# Entries that the ledger lacks. What was pending when its transaction failed moved nothing.
+TOLD_ENTRIES = """
+    DROP TABLE IF EXISTS pg_temp.told_entry;
+    CREATE TEMP TABLE told_entry ON COMMIT DROP AS
+    WITH movement AS (
+        SELECT t.id AS transaction_id, t.known_id, l.line, m.position, m.wallet_id,
+            a.id AS asset_id, m.kind::varchar AS kind, c.id AS counterparty_id,
+            CASE WHEN undone.is_true THEN 0 ELSE m.amount END AS amount,
+            undone.is_true AS is_undone
+        FROM told_movement m
+        JOIN told_line l ON l.line = m.line AND l.is_accepted
+        JOIN told_transaction t ON t.number = l.number
+        JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
+            AND a.token_id = m.token_id AND a.kind = m.asset_kind
+        LEFT JOIN contacts_address c ON c.family = m.family AND c.value = m.counterparty
+        CROSS JOIN LATERAL (
+            SELECT t.status = 'failed' AND m.kind = 'transfer' AND m.amount <> 0 AS is_true
+        ) undone
+    ), numbered AS (
+        SELECT *, row_number() OVER (
+            PARTITION BY transaction_id, wallet_id, asset_id, kind, counterparty_id, amount,
+                is_undone
+            ORDER BY line, position
+        ) - 1 AS ordinal
+        FROM movement
+    )
+    SELECT transaction_id, known_id, line, position, wallet_id, asset_id, kind, counterparty_id,
+        amount, ordinal
+    FROM numbered n
+    WHERE (ordinal = 0 OR NOT is_undone) AND (n.known_id IS NULL OR NOT EXISTS (
+        SELECT FROM transactions_entry e
+        WHERE e.transaction_id = n.transaction_id AND e.wallet_id = n.wallet_id
+            AND e.asset_id = n.asset_id AND e.kind = n.kind AND e.amount = n.amount
+            AND e.ordinal = n.ordinal AND e.counterparty_id IS NOT DISTINCT FROM n.counterparty_id
+    ));
+
+    WITH undone AS (
+        DELETE FROM transactions_entry e USING told_transaction t
+        WHERE t.id = e.transaction_id AND t.old_status = 'pending' AND t.status = 'failed'
+            AND e.kind = 'transfer' AND e.amount <> 0
+        RETURNING e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id
+    )
+    INSERT INTO told_entry
+    SELECT DISTINCT transaction_id, transaction_id, NULL::integer, 0, wallet_id, asset_id,
+        'transfer', counterparty_id, 0, 0
+    FROM undone;
+    ANALYZE told_entry;
+"""
+# Fees do not make a type. One asset's movements add up over all wallets, so what only went from
+# one of ours to another is `self`, and so is a zero one whose other side is a wallet of the
+# transaction; whether an address is a wallet of another transaction must not matter.
+TOLD_TYPES = """
+    DROP TABLE IF EXISTS pg_temp.told_type;
+    CREATE TEMP TABLE told_type ON COMMIT DROP AS
+    WITH entry AS (
+        SELECT transaction_id, wallet_id, asset_id, counterparty_id, kind, amount FROM told_entry
+        UNION ALL
+        SELECT transaction_id, wallet_id, asset_id, counterparty_id, kind, amount
+        FROM transactions_entry WHERE transaction_id IN (
+            SELECT known_id FROM told_entry WHERE known_id IS NOT NULL
+        )
+    ), net AS (
+        SELECT transaction_id, asset_id, sum(amount) AS amount, bool_or(amount <> 0) AS has_moved
+        FROM entry WHERE kind = 'transfer' GROUP BY transaction_id, asset_id
+    ), shape AS (
+        SELECT transaction_id, bool_or(amount > 0) AS has_in, bool_or(amount < 0) AS has_out,
+            bool_or(has_moved) AS has_moved
+        FROM net GROUP BY transaction_id
+    ), own AS (
+        SELECT DISTINCT seen.transaction_id FROM entry seen
+        JOIN transactions_wallet w ON w.address_id = seen.counterparty_id
+        JOIN entry ours ON ours.transaction_id = seen.transaction_id AND ours.wallet_id = w.id
+        WHERE seen.kind = 'transfer' AND seen.amount = 0
+    )
+    SELECT transaction_id, CASE
+        WHEN has_in AND has_out THEN 'trade' WHEN has_in THEN 'receive' WHEN has_out THEN 'send'
+        WHEN has_moved OR own.transaction_id IS NOT NULL THEN 'self' ELSE 'call' END AS type
+    FROM shape LEFT JOIN own USING (transaction_id);
+
+    ALTER TABLE told_transaction ADD COLUMN type text;
+    UPDATE told_transaction t SET type = coalesce(
+        t.told_type, told_type.type, t.old_type, 'call'
+    )
+    FROM told_transaction self LEFT JOIN told_type ON told_type.transaction_id = self.id
+    WHERE self.number = t.number;
+"""
+ADD_LABELS = """
+    DROP TABLE IF EXISTS pg_temp.told_label;
+    CREATE TEMP TABLE told_label ON COMMIT DROP AS
+    SELECT t.id AS transaction_id, t.known_id, lower(told.name) AS key, min(l.line) AS line,
+        min(told.name COLLATE "C") AS name
+    FROM told_line l JOIN told_transaction t USING (number), unnest(l.labels) told (name)
+    WHERE l.is_accepted AND NOT EXISTS (
+        SELECT FROM transactions_transactionlabel known
+        JOIN transactions_label label ON label.id = known.label_id
+        WHERE known.transaction_id = t.known_id AND lower(label.name) = lower(told.name)
+    )
+    GROUP BY t.id, t.known_id, lower(told.name);
+
+    INSERT INTO transactions_label (name, colour, description, version)
+    SELECT min(name COLLATE "C"), 'grey', '', 1 FROM told_label told
+    WHERE NOT EXISTS (SELECT FROM transactions_label known WHERE lower(known.name) = told.key)
+    GROUP BY key
+    ON CONFLICT (lower(name)) DO NOTHING;
+"""
+ADD_CONTACTS = """
+    INSERT INTO contacts_contact (name, note, version)
+    SELECT min(new_contact COLLATE "C"), '', 1 FROM told_transaction t
+    WHERE new_contact IS NOT NULL AND NOT EXISTS (
+        SELECT FROM contacts_contact known WHERE lower(known.name) = lower(t.new_contact)
+    )
+    GROUP BY lower(new_contact)
+    ON CONFLICT (lower(name)) DO NOTHING;
+"""
+
+ADD_TRANSACTIONS = """
+    INSERT INTO transactions_transaction (id, network, txid, source_wallet_id, external_id,
+        timestamp, status, type, is_type_told, method, block, note, contact_id, is_edited, version)
+    SELECT t.id, t.network, t.txid, t.source_wallet_id, t.external_id, t.timestamp, t.status,
+        t.type, t.told_type IS NOT NULL, t.method, t.block, t.note, contact.id, false, 1
+    FROM told_transaction t
+    LEFT JOIN contacts_contact contact ON lower(contact.name) = lower(t.new_contact)
+    WHERE t.known_id IS NULL
+    ORDER BY t.id;
+
+    INSERT INTO transactions_entry (transaction_id, timestamp, wallet_id, asset_id, amount, kind,
+        counterparty_id, ordinal)
+    SELECT e.transaction_id, coalesce(t.old_timestamp, t.timestamp), e.wallet_id, e.asset_id,
+        e.amount, e.kind, e.counterparty_id, e.ordinal
+    FROM told_entry e JOIN told_transaction t ON t.id = e.transaction_id
+    ORDER BY e.transaction_id, e.line, e.position
+    ON CONFLICT DO NOTHING;
+"""
+
+# What a known transaction gains, each told at the first line that brings it.
+ENTRY_CHANGES = """
+    DROP TABLE IF EXISTS pg_temp.told_change;
+    CREATE TEMP TABLE told_change (line integer, position integer, text text, is_change boolean)
+        ON COMMIT DROP;
+
+    INSERT INTO told_change
+    SELECT e.line, e.position, concat('adds ', CASE WHEN e.kind = 'fee' THEN 'fee ' END,
+        CASE WHEN e.amount > 0 THEN '+' END, replace(e.amount::text, '-', '−'), ' ', a.symbol,
+        CASE WHEN c.id IS NOT NULL THEN concat(
+            CASE WHEN e.amount < 0 THEN ' to ' WHEN e.amount > 0 THEN ' from ' ELSE ' with ' END,
+            CASE WHEN length(c.value) > 11 THEN left(c.value, 6) || '…' || right(c.value, 4)
+                ELSE c.value END
+        ) END), true
+    FROM told_entry e JOIN transactions_asset a ON a.id = e.asset_id
+    LEFT JOIN contacts_address c ON c.id = e.counterparty_id
+    WHERE e.known_id IS NOT NULL AND e.line IS NOT NULL;
+
+    INSERT INTO told_change
+    SELECT line, 2000, 'adds label ' || name, true FROM told_label WHERE known_id IS NOT NULL;
+"""
+# For each field: what changes, which lines tell it, and in which words.
+FIELD_CHANGES: list[tuple[str, str, str]] = [
+    (
+        "t.status <> t.old_status",
+        "l.status = t.status",
+        "'status ' || t.old_status || ' → ' || t.status",
+    ),
+    (
+        "t.timestamp <> t.old_timestamp",
+        "l.timestamp = t.timestamp",
+        "'time ' || to_char(t.old_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' → '"
+        " || to_char(t.timestamp AT TIME ZONE 'UTC', CASE"
+        " WHEN (t.old_timestamp AT TIME ZONE 'UTC')::date = (t.timestamp AT TIME ZONE 'UTC')::date"
+        " THEN 'HH24:MI:SS' ELSE 'YYYY-MM-DD HH24:MI:SS' END)",
+    ),
+    (
+        "t.block IS DISTINCT FROM t.old_block",
+        "l.block = t.block",
+        "concat(CASE WHEN t.old_block IS NULL THEN 'fills block '"
+        " ELSE 'block ' || t.old_block || ' → ' END, t.block)",
+    ),
+    (
+        "t.method <> t.old_method",
+        "l.method = t.method",
+        "CASE WHEN t.old_method = '' THEN 'fills method ' || t.method"
+        " ELSE 'method ' || t.old_method || ' → ' || t.method END",
+    ),
+    (
+        "t.note <> t.old_note",
+        "l.note = t.note",
+        "CASE WHEN t.old_note = '' THEN 'fills the note' ELSE 'changes the note' END",
+    ),
+    (
+        "t.new_contact IS NOT NULL",
+        "l.contact = t.new_contact",
+        "concat('contact ', t.old_contact || ' → ', t.new_contact)",
+    ),
+    ("t.type <> t.old_type", "true", "'type ' || t.old_type || ' → ' || t.type"),
+]
+FIELD_CHANGE = """
+    INSERT INTO told_change
+    SELECT DISTINCT ON (t.id) l.line, 1000, {text}, true
+    FROM told_transaction t JOIN told_line l USING (number)
+    WHERE t.known_id IS NOT NULL AND {changes} AND l.is_accepted AND {tells}
+    ORDER BY t.id, EXISTS (SELECT FROM told_entry e WHERE e.line = l.line) DESC, l.line
+"""
+NOT_TAKEN = """
+    INSERT INTO told_change
+    SELECT l.line, 3000, 'the note is not taken, since a person has edited it', false
+    FROM told_transaction t JOIN told_line l USING (number)
+    WHERE t.is_edited AND l.is_accepted AND l.note NOT IN ('', t.old_note);
+
+    INSERT INTO told_change
+    SELECT l.line, 3001, 'the contact is not taken, since a person has chosen it', false
+    FROM told_transaction t JOIN told_line l USING (number)
+    WHERE t.is_edited AND l.is_accepted AND l.contact <> ''
+        AND lower(l.contact) IS DISTINCT FROM lower(t.old_contact);
+"""
+ADD_LINES = """
+    INSERT INTO transactions_importline (batch_id, number, outcome, detail, raw, transaction_id)
+    SELECT %(batch)s, s.line, CASE
+            WHEN s.reason IS NOT NULL THEN 'rejected' WHEN t.known_id IS NULL THEN 'new'
+            WHEN c.is_change THEN 'changed' ELSE 'known' END,
+        coalesce(s.reason, c.detail, ''), s.raw, coalesce(t.id, l.known_id)
+    FROM staged_line s LEFT JOIN told_line l USING (line)
+    LEFT JOIN told_transaction t USING (number) LEFT JOIN (
+        SELECT line, string_agg(text, '; ' ORDER BY position, text) AS detail,
+            bool_or(is_change) AS is_change
+        FROM told_change GROUP BY line
+    ) c USING (line)
+    ORDER BY s.line;
+"""
+
+# From here on rows that people may edit are locked, so this comes last. A changed time is a
+# change of key, which locks harder, so the others are changed without it. What a person has
+# edited since is looked at again.
+CHANGE_TRANSACTIONS = """
+    INSERT INTO transactions_transactionlabel (transaction_id, label_id)
+    SELECT told.transaction_id, label.id
+    FROM told_label told JOIN transactions_label label ON lower(label.name) = told.key
+    ON CONFLICT (transaction_id, label_id) DO NOTHING;
+
+    UPDATE transactions_transaction known SET status = t.status, block = t.block,
+        method = t.method, type = t.type, is_type_told = t.told_type IS NOT NULL,
+        note = CASE WHEN known.is_edited THEN known.note ELSE t.note END,
+        contact_id = CASE WHEN known.is_edited THEN known.contact_id
+            ELSE coalesce(contact.id, known.contact_id) END
+    FROM told_transaction t
+    LEFT JOIN contacts_contact contact ON lower(contact.name) = lower(t.new_contact)
+    WHERE known.id = t.known_id AND (
+        t.status <> t.old_status OR t.block IS DISTINCT FROM t.old_block
+        OR t.method <> t.old_method OR t.type <> t.old_type OR t.note <> t.old_note
+        OR t.new_contact IS NOT NULL OR known.is_type_told <> (t.told_type IS NOT NULL)
+    );
+
+    UPDATE transactions_transaction known SET timestamp = t.timestamp
+    FROM told_transaction t WHERE known.id = t.known_id AND t.timestamp <> t.old_timestamp;
+"""
+COUNTS = """
+    SELECT outcome, count(*) FROM transactions_importline WHERE batch_id = %(batch)s
+    GROUP BY outcome
+"""
+
+
+def merge(cursor: CursorWrapper, batch_id: int) -> dict[str, int]:
+    """Merges the staged tables into the ledger; how many lines had which outcome.
+
+    Waits for other imports, so that each sees what those before it made.
+    """
+    parameters = PARAMETERS | {"batch": batch_id}
+    cursor.execute("SELECT pg_advisory_xact_lock(%(lock)s)", parameters)
+    run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, ADD_WALLETS, TOLD_MOVEMENTS)
+    run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, REFUSE_CONTRADICTIONS)
+    run(cursor, parameters, TOLD_TRANSACTIONS, TOLD_ENTRIES, TOLD_TYPES, ADD_LABELS, ADD_CONTACTS)
+    run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)
+    run(cursor, parameters, ADD_TRANSACTIONS, ADD_LINES)
+    # The many deferred checks of foreign keys happen here, while nobody waits for a row.
+    connection.check_constraints()
+    run(cursor, parameters, CHANGE_TRANSACTIONS)
+    cursor.execute(COUNTS, parameters)
+    return dict(cursor.fetchall())
+
+
+def field_changes() -> Iterable[str]:
+    for changes, tells, text in FIELD_CHANGES:
+        yield FIELD_CHANGE.format(changes=changes, tells=tells, text=text)
+
+
+def run(cursor: CursorWrapper, parameters: dict[str, Any], *scripts: str) -> None:
+    for script in scripts:
+        for statement in script.split(";\n"):
+            if statement.strip():
+                cursor.execute(statement, parameters)

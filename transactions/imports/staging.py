@@ -1,0 +1,208 @@
+"""What a file says, copied as it is read into temporary tables.
+
+Rows go to PostgreSQL by the chunk, so that memory stays flat however long the file is.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DataError, connection
+from django.db.backends.utils import CursorWrapper
+from django.utils.text import slugify
+
+from contacts.addresses import AddressError, looks_like_address, normalise
+from contacts.networks import NETWORKS
+from transactions.imports.rows import FileError, Reading, Rejected, Row
+
+CHUNK_LINES = 5_000
+CHUNK_CHARACTERS = 8_000_000
+MAX_WALLETS = 1_000
+
+TABLES = """
+    DROP TABLE IF EXISTS pg_temp.staged_line, pg_temp.staged_movement, pg_temp.staged_wallet;
+    CREATE TEMP TABLE staged_line (
+        line integer, raw text, reason text, network text, family text, txid text,
+        external_id text, wallet integer, timestamp timestamptz, status text, type text,
+        method text, block numeric, note text, contact text, labels text[]
+    ) ON COMMIT DROP;
+    CREATE TEMP TABLE staged_movement (
+        line integer, position integer, amount numeric, kind text, asset_kind text, code text,
+        token_id text, symbol text, name text, counterparty text
+    ) ON COMMIT DROP;
+    CREATE TEMP TABLE staged_wallet (
+        number integer, family text, address text, name text, slug text, reason text,
+        id bigint, venue text
+    ) ON COMMIT DROP;
+"""
+COPY_LINES = "COPY staged_line FROM STDIN"
+COPY_MOVEMENTS = "COPY staged_movement FROM STDIN"
+COPY_WALLETS = "COPY staged_wallet (number, family, address, name, slug, reason) FROM STDIN"
+ANALYZE = "ANALYZE staged_line; ANALYZE staged_movement; ANALYZE staged_wallet;"
+
+_line_of_copy = re.compile(r"COPY \w+, line ([0-9]+)").search
+_one_line = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}").fullmatch
+
+
+def stage(
+    cursor: CursorWrapper, reading: Reading, on_chunk: Callable[[int], None] | None = None
+) -> None:
+    """Reads all records into the temporary tables of this connection's transaction.
+
+    `on_chunk` is called with the number of lines so far. Raises FileError where a line cannot
+    even be copied.
+    """
+    Staging(cursor, reading.options.wallet, on_chunk or (lambda _: None)).add_all(reading.records)
+
+
+class Staging:
+    """The records of one file on their way into the temporary tables."""
+
+    def __init__(self, cursor: CursorWrapper, wallet: str, on_chunk: Callable[[int], None]) -> None:
+        self.cursor, self.wallet, self.on_chunk = cursor, wallet, on_chunk
+        self.lines: list[tuple[Any, ...]] = []
+        self.movements: list[tuple[Any, ...]] = []
+        self.wallets: dict[tuple[str, str], int] = {}
+        self.characters = self.count = 0
+
+    def add_all(self, records: Iterable[Row | Rejected]) -> None:
+        self.cursor.execute(TABLES)
+        for record in records:
+            if isinstance(record, Rejected):
+                self._add_rejected(record)
+            else:
+                self._add_row(record)
+            self.characters += len(record.raw)
+            if len(self.lines) >= CHUNK_LINES or self.characters >= CHUNK_CHARACTERS:
+                self._copy_chunk()
+        self._copy_chunk()
+        self._copy(COPY_WALLETS, [wallet_cells(*found) for found in self.wallets.items()])
+        self.cursor.execute(ANALYZE)
+
+    def _add_rejected(self, record: Rejected) -> None:
+        reason = record.reason.removeprefix(f"Line {record.line}: ")
+        self.lines.append((record.line, record.raw, reason, *(None,) * 13))
+
+    def _add_row(self, row: Row) -> None:
+        network = NETWORKS.get(row.network)
+        family = network.family if network else None
+        self.lines.append(
+            (
+                row.line,
+                row.raw,
+                None,
+                row.network or None,
+                family,
+                row.txid or None,
+                row.external_id or None,
+                self._wallet_number(family or "", row.wallet or self.wallet),
+                row.timestamp,
+                row.status,
+                row.type,
+                row.method,
+                row.block,
+                row.note,
+                row.contact,
+                list(row.labels),
+            )
+        )
+        for position, movement in enumerate(row.movements):
+            asset = movement.asset
+            is_native = asset.kind == "native" and network
+            self.movements.append(
+                (
+                    row.line,
+                    position,
+                    movement.amount,
+                    movement.kind,
+                    asset.kind,
+                    asset.code,
+                    asset.token_id,
+                    network.symbol if is_native and network else asset.symbol,
+                    "" if is_native else asset.name,
+                    movement.counterparty,
+                )
+            )
+
+    def _wallet_number(self, family: str, text: str) -> int:
+        number = self.wallets.setdefault((family, text), len(self.wallets))
+        if number >= MAX_WALLETS:
+            raise FileError(
+                f"The file names more than {MAX_WALLETS:,} wallets. Is the column of the wallet "
+                "the right one?"
+            )
+        return number
+
+    def _copy_chunk(self) -> None:
+        self._copy(COPY_LINES, self.lines)
+        self._copy(COPY_MOVEMENTS, self.movements)
+        self.count += len(self.lines)
+        self.lines, self.movements, self.characters = [], [], 0
+        self.on_chunk(self.count)
+
+    def _copy(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        """The first cell of each row is its line, which is told when it cannot be stored."""
+        row: tuple[Any, ...] = ()
+        try:
+            with connection.wrap_database_errors, self.cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except DataError as error:
+            at = _line_of_copy(str(error))
+            line = rows[int(at[1]) - 1][0] if at else row[0]
+            reason = str(error).partition("\n")[0]
+            raise FileError(
+                f"Line {line} cannot be stored: {reason}. Correct it in the file."
+            ) from error
+
+
+@dataclass(frozen=True)
+class WalletName:
+    """A wallet as a line names it: by address or by name; `reason` when it is neither."""
+
+    family: str
+    address: str = ""
+    name: str = ""
+    reason: str | None = None
+
+
+def wallet_named(family: str, text: str) -> WalletName:
+    """What `text` names on a network of `family`, or with no family at an exchange."""
+    if family:
+        try:
+            return WalletName(family, address=normalise(text, family))
+        except AddressError as problem:
+            if looks_like_address(text):
+                return WalletName(family, reason=f"Wallet {text}: {problem}")
+    elif looks_like_address(text):
+        return WalletName(
+            family, reason=f"Wallet {text} is an address. Say of which network, or give a name."
+        )
+    name = unicodedata.normalize("NFC", text).strip()
+    if not name:
+        return WalletName(family, reason="No wallet is named. Say which one the file is of.")
+    if not _one_line(name):
+        return WalletName(
+            family, reason="The wallet's name is not one line of at most 200 characters."
+        )
+    return WalletName(family, name=name)
+
+
+def wallet_cells(key: tuple[str, str], number: int) -> tuple[Any, ...]:
+    wallet = wallet_named(*key)
+    return (
+        number,
+        wallet.family,
+        wallet.address,
+        wallet.name,
+        venue_of(wallet.name),
+        wallet.reason,
+    )
+
+
+def venue_of(name: str) -> str:
+    """Whose asset codes an account of this name uses: `Kraken` and `kraken` use the same."""
+    slug = slugify(name)[:64].strip("-")
+    return slug or "account-" + name.lower().encode().hex()[:40]

@@ -1,0 +1,180 @@
+"""`manage.py import_transactions FILE…`"""
+
+import sys
+from argparse import SUPPRESS
+from collections.abc import Iterable
+from contextlib import nullcontext
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+from zoneinfo import available_timezones
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, transaction
+
+from contacts.networks import NETWORKS
+from transactions.imports.formats import FORMATS
+from transactions.imports.importer import Unanswered, import_batch, new_batch
+from transactions.imports.progress import Progress
+from transactions.imports.rows import FileError, Question
+from transactions.models import ImportBatch, ImportLine
+
+
+class Command(BaseCommand):
+    help = (
+        "Imports files of transactions, each as a whole or not at all. The format is recognised "
+        "by the columns; what a file lacks is asked for in a terminal, or given as an option."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        formats = ", ".join(known.name for known in FORMATS)
+        parser.add_argument("files", nargs="*", metavar="FILE")
+        parser.add_argument("--format", default="", help=f"one of {formats}")
+        parser.add_argument("--wallet", default="", help="your address, or the account's name")
+        parser.add_argument("--network", default="", help="such as ethereum, polygon or bitcoin")
+        parser.add_argument("--timezone", default="", help="such as Europe/Berlin")
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen")
+        # An upload that is waiting, as the import page starts it.
+        parser.add_argument("--batch", type=int, help=SUPPRESS)
+
+    def handle(self, *args: Any, **said: Any) -> None:
+        self.options = {name: said[name] for name in ("wallet", "network", "timezone")}
+        self.format, self.is_dry_run = said["format"], said["dry_run"]
+        self.check_options()
+        try:
+            if said["batch"] is not None:
+                self.import_upload(said["batch"])
+            else:
+                self.import_files(said["files"])
+        except OperationalError as problem:
+            raise CommandError(f"The database gave up: {problem}") from problem
+
+    def check_options(self) -> None:
+        zone, network = self.options["timezone"], self.options["network"]
+        if zone and zone not in available_timezones():
+            raise CommandError(f"--timezone {zone} is not known. Write it like Europe/Berlin.")
+        if network and network not in NETWORKS:
+            raise CommandError(
+                f"--network {network} is not known. Choose one of: {', '.join(NETWORKS)}."
+            )
+
+    def import_files(self, paths: list[str]) -> None:
+        if not paths:
+            raise CommandError("Say which files to import.")
+        failed = [path for path in paths if not self.import_path(path)]
+        if failed:
+            raise CommandError(f"Nothing was imported from {', '.join(failed)}.")
+
+    def import_path(self, path: str) -> bool:
+        """Whether anything of the file was imported, or known already."""
+        try:
+            with Path(path).open("rb") as file:
+                if not file.seekable():
+                    raise FileError("This is not a file. Save it as one, and import that.")
+                with transaction.atomic() if self.is_dry_run else nullcontext():
+                    self.import_file(path, file)
+                    if self.is_dry_run:
+                        transaction.set_rollback(True)
+        except (FileError, Unanswered) as problem:
+            self.stderr.write(f"{path}: {problem}")
+        except OSError as problem:
+            self.stderr.write(f"{path}: {problem.strerror}.")
+        else:
+            return True
+        return False
+
+    def import_file(self, path: str, file: BinaryIO) -> None:
+        batch = new_batch(file, Path(path).name, options=self.options, format=self.format)
+        batch.save()
+        while True:
+            try:
+                return self.import_and_tell(batch, file, path)
+            except Unanswered as unanswered:
+                answers = self.answers(batch, unanswered.questions)
+                batch.options = {**self.options, **answers}
+                batch.status = ImportBatch.Status.RUNNING
+                batch.save(update_fields=["options", "status"])
+
+    def import_upload(self, batch_id: int) -> None:
+        try:
+            batch = ImportBatch.objects.get(pk=batch_id, status=ImportBatch.Status.RUNNING)
+        except ImportBatch.DoesNotExist:
+            raise CommandError(f"No import {batch_id} is to be done.") from None
+        if batch.content is None:
+            raise CommandError(f"The file of import {batch_id} is gone. Upload it again.")
+        file, batch.content = BytesIO(batch.content), None
+        try:
+            self.import_and_tell(batch, file, batch.file_name)
+        except Unanswered as unanswered:
+            self.stdout.write(f"{batch.file_name}: {unanswered}")
+        except FileError as problem:
+            raise CommandError(f"{batch.file_name}: {problem}") from problem
+
+    def import_and_tell(self, batch: ImportBatch, file: BinaryIO, path: str) -> None:
+        shows_progress = sys.stderr.isatty()
+        try:
+            import_batch(batch, file, self.show if shows_progress else None)
+        finally:
+            if shows_progress:
+                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self.tell(batch, path)
+
+    def show(self, progress: Progress) -> None:
+        percent = 100 * progress.read // max(progress.size, 1)
+        what = "saving" if progress.read == progress.size else f"reading, {percent}%"
+        print(f"\r\x1b[K{progress.lines:,} lines, {what}", end="", file=sys.stderr, flush=True)
+
+    def tell(self, batch: ImportBatch, path: str) -> None:
+        """The counts, and every rejected line, also where all lines were rejected."""
+        rejected = batch.lines.filter(outcome=ImportLine.Outcome.REJECTED).order_by("number")
+        if batch.status != ImportBatch.Status.IMPORTED and not rejected.exists():
+            return
+        for text in batch.told:
+            self.stdout.write(f"{path}: {text}")
+        for line in rejected.defer("raw").iterator():
+            self.stdout.write(line_and_reason(line))
+        counts = ", ".join(
+            f"{getattr(batch, outcome):,} {outcome}"
+            for outcome in ("new", "known", "changed", "rejected")
+        )
+        self.stdout.write(f"{path}: {counts}{' (dry run)' if self.is_dry_run else ''}")
+
+    def answers(self, batch: ImportBatch, questions: Iterable[Question]) -> dict[str, str]:
+        """What a person says in the terminal; where there is none, raises Unanswered."""
+        questions = list(questions)
+        if not sys.stdin.isatty():
+            batch.delete()
+            raise Unanswered([as_option(question) for question in questions])
+        try:
+            return {question.option: ask(question) for question in questions}
+        except EOFError:
+            batch.delete()
+            raise Unanswered(questions) from None
+
+
+def line_and_reason(line: ImportLine) -> str:
+    text = line.detail
+    return text if text.startswith(f"Line {line.number} ") else f"Line {line.number}: {text}"
+
+
+def as_option(question: Question) -> Question:
+    choices = f": {', '.join(question.choices)}" if question.choices else ""
+    return Question(
+        question.option, f"{question.text} Say it with --{question.option}{choices}.", ()
+    )
+
+
+def ask(question: Question) -> str:
+    """Asks until the answer is one that the file can be read with."""
+    print(question.text)
+    for number, choice in enumerate(question.choices, start=1):
+        print(f"  {number}  {choice}")
+    default = f" [{question.suggestion}]" if question.suggestion else ""
+    while True:
+        answer = input(f"{question.option}{default}: ").strip() or question.suggestion
+        if question.choices and answer.isdecimal() and 0 < int(answer) <= len(question.choices):
+            return question.choices[int(answer) - 1]
+        known = available_timezones() if question.option == "timezone" else question.choices
+        if answer and (not known or answer in known):
+            return answer
+        print("Choose one of these." if question.choices else "Say which.")
