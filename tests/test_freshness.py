@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -83,7 +84,9 @@ class WithoutEngine:
     def __init__(self, template: Template) -> None:
         self.template = template
 
-    def render(self, context: dict[str, object], request: HttpRequest) -> str:
+    def render(
+        self, context: dict[str, Any] | None = None, request: HttpRequest | None = None
+    ) -> str:
         return self.template.render(Context(context))
 
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -87,7 +87,7 @@ def load(*rows: Told, wallet: str = OURS) -> ImportBatch:
     return ImportBatch.objects.get(pk=batch.pk)
 
 
-def staged(cursor: CursorWrapper, rows: list[Told], wallet: str = OURS) -> Reading:
+def staged(cursor: CursorWrapper, rows: Sequence[Told], wallet: str = OURS) -> Reading:
     reading = Reading(Options(wallet=wallet), iter(rows))
     stage(cursor, reading)
     return reading
@@ -608,7 +608,9 @@ def lines(draw: Callable[..., Any]) -> tuple[str, Row]:
     if draw(st.booleans()):
         movements.append(moved(draw(st.integers(-2, 0)), assets[0], kind="fee"))
     make = account_row if is_account else row
-    identity = {} if is_account else {"txid": HASH if which == "moved" else OTHER_HASH}
+    identity: dict[str, Any] = (
+        {} if is_account else {"txid": HASH if which == "moved" else OTHER_HASH}
+    )
     return wallet, make(
         *movements,
         **identity,

@@ -91,7 +91,7 @@ def test_jump_to_a_day_begins_there(db: None) -> None:
         made[3].pk,
     ]
     assert page("cursor=2024-01-05").previous
-    assert [row.pk for row in page("cursor=9999-12-31").rows][0] == made[3].pk
+    assert next(row.pk for row in page("cursor=9999-12-31").rows) == made[3].pk
     assert page("cursor=0001-01-01").rows == []
     assert page("cursor=0001-01-01").previous == "last"
 

@@ -300,6 +300,7 @@ def test_an_entry_goes_with_its_transaction_and_comes_with_none_missing() -> Non
 
 def test_wallets_assets_and_addresses_in_use_stay() -> None:
     (entry,) = make_transaction([{"counterparty": make_address()}]).entries.all()
+    assert entry.counterparty
     for used in (entry.wallet, entry.asset, entry.counterparty):
         with pytest.raises(ProtectedError):
             used.delete()

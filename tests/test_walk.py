@@ -24,7 +24,8 @@ with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
     for number, line in enumerate(sys.stdin):
         connection.execute(
             "INSERT INTO transactions_transaction (network, txid, timestamp, status, type, method, "
-            "note, is_edited, is_type_told, version) SELECT 'ethereum', 'new-' || %s::int || '-' || n, "
+            "note, is_edited, is_type_told, version) "
+            "SELECT 'ethereum', 'new-' || %s::int || '-' || n, "
             "%s::timestamptz + n * interval '1 minute', 'ok', 'call', '', '', false, false, 1 "
             "FROM generate_series(0, 2500, 97) n", [number, sys.argv[1]])
         connection.execute(
@@ -43,12 +44,13 @@ def writing() -> Iterator[Callable[[], None]]:
         text=True,
         env=os.environ,
     )
-    assert writer.stdin
-    assert writer.stdout
+    told, answers = writer.stdin, writer.stdout
+    assert told
+    assert answers
 
     def write() -> None:
-        print(file=writer.stdin, flush=True)
-        assert writer.stdout.readline(), "the writer has ended"
+        print(file=told, flush=True)
+        assert answers.readline(), "the writer has ended"
 
     try:
         yield write

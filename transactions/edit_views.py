@@ -3,6 +3,7 @@
 Script asks with `X-Fragment` and gets the form alone, and after saving the row as it is now.
 """
 
+from copy import copy
 from typing import Any
 
 from django import forms
@@ -156,7 +157,7 @@ def edit_contact(request: HttpRequest, pk: int) -> HttpResponse:
 def stale(request: HttpRequest, pk: int, what: str, form: forms.Form) -> HttpResponse:
     """409: what is there now beside what was typed; saving again overwrites what was shown."""
     record = find(pk)
-    data = form.data.copy()
+    data: Any = copy(form.data)
     data["version"] = str(record.version)
     again = type(form)(data)
     return show(request, record, what, again, status=409, is_stale=True)

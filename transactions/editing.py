@@ -6,8 +6,6 @@ that writes them.
 """
 
 from django.db import transaction
-from django.db.models import Value
-from django.db.models.functions import Lower
 
 from contacts.models import Address, Contact
 from transactions.models import Label, Transaction, TransactionLabel

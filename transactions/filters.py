@@ -65,7 +65,7 @@ class Term:
 class TermsWidget(forms.TextInput):
     """Reads every value that the URL has for a name."""
 
-    def value_from_datadict(self, data: QueryDict, files: Any, name: str) -> list[str]:
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
         return [value for value in data.getlist(name) if value.strip()]
 
 

@@ -31,13 +31,13 @@ class NameField(forms.CharField):
         self.what, self.longest = what, longest
 
     def clean(self, value: Any) -> str:
-        return clean_line(self.to_python(value), self.what, self.longest)
+        return clean_line(self.to_python(value) or "", self.what, self.longest)
 
 
 class NamesField(forms.Field):
     """Several label names, one parameter each; empty ones are left out."""
 
-    class widget(forms.TextInput):  # noqa: N801 (Django's name)
+    class widget(forms.TextInput):
         def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
             return data.getlist(name)
 

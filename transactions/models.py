@@ -164,7 +164,7 @@ class Asset(models.Model):
 
     class Kind(models.TextChoices):
         NATIVE = "native", "Native coin"
-        TOKEN = "token"
+        TOKEN = "token"  # noqa: S105 (a kind, not a secret)
         NFT = "nft", "NFT"
         EXCHANGE = "exchange", "At an exchange"
         FIAT = "fiat", "Currency"
@@ -283,7 +283,7 @@ class Transaction(models.Model):
         help_text="Set by a person; otherwise the contacts of the addresses count.",
     )
     note = models.TextField(blank=True, max_length=10_000)
-    labels = models.ManyToManyField(
+    labels: "models.ManyToManyField[Label, TransactionLabel]" = models.ManyToManyField(
         Label, through="TransactionLabel", blank=True, related_name="transactions"
     )
     is_edited = models.BooleanField(

@@ -14,7 +14,7 @@ from transactions.amounts import format_amount
 from transactions.models import Entry, Label, Transaction
 from txsite.tables import ListTable
 
-NOTHING = mark_safe('<span class="muted" aria-label="none">–</span>')  # noqa: S308 (a constant)
+NOTHING = mark_safe('<span class="muted" aria-label="none">–</span>')
 
 LONG = 16  # digits beyond which an amount may be broken over lines
 

@@ -84,7 +84,7 @@ def complete(request: HttpRequest, what: str) -> HttpResponse:
     """Up to 20 names for a text field, those that begin with the text first."""
     typed = request.GET.get("q", "").strip()[:200].replace("\0", "")
     field = {"label": "name", "wallet": "name", "asset": "symbol"}[what]
-    rows = {"label": Label, "wallet": Wallet, "asset": Asset}[what].objects.all()
+    rows = {"label": Label, "wallet": Wallet, "asset": Asset}[what]._default_manager.all()
     names = rows.exclude(**{field: ""}).order_by(field).values_list(field, flat=True).distinct()
     first = list(names.filter(**{f"{field}__istartswith": typed})[:MAX_COMPLETIONS])
     if typed and len(first) < MAX_COMPLETIONS:

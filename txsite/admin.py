@@ -30,6 +30,10 @@ class SearchForm(ChangeListSearchForm):
         self.fields[SEARCH_VAR].validators.append(MaxLengthValidator(MAX_SEARCH))
 
 
+def is_searchable(text: str) -> bool:
+    return "\0" not in text and len(text) <= MAX_SEARCH
+
+
 class LedgerChangeList(ChangeList):
     """The admin's list, in which a search or filter that cannot be read shows no rows."""
 
@@ -68,7 +72,7 @@ class LedgerAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
-        if "\0" in search_term or len(search_term) > MAX_SEARCH:
+        if not is_searchable(search_term):
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
 

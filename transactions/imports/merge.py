@@ -562,11 +562,12 @@ def merge(cursor: CursorWrapper, batch_id: int) -> dict[str, int]:
     run(cursor, parameters, TOLD_TRANSACTIONS, TOLD_ENTRIES, TOLD_TYPES, ADD_LABELS, ADD_CONTACTS)
     run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)
     run(cursor, parameters, ADD_TRANSACTIONS, ADD_LINES)
+    cursor.execute(COUNTS, parameters)
+    counts = dict(cursor.fetchall())
     # The many deferred checks of foreign keys happen here, while nobody waits for a row.
     connection.check_constraints()
     run(cursor, parameters, CHANGE_TRANSACTIONS)
-    cursor.execute(COUNTS, parameters)
-    return dict(cursor.fetchall())
+    return counts
 
 
 def field_changes() -> Iterable[str]:

@@ -65,5 +65,7 @@ def database_url() -> str:
     )
     account = user + (f":{password}" if password else "")
     port = f":{used['PORT']}" if used["PORT"] else ""
-    options = f"?{urlencode(used['OPTIONS'])}" if used.get("OPTIONS") else ""
-    return f"postgresql://{account}@{host}{port}/{name}{options}"
+    # Of the options only libpq's own, such as sslmode, have a place in an address.
+    options = {key: value for key, value in used["OPTIONS"].items() if isinstance(value, str)}
+    query = f"?{urlencode(options)}" if options else ""
+    return f"postgresql://{account}@{host}{port}/{name}{query}"
