@@ -10,14 +10,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from contacts.models import Address, Contact
 from contacts.querysets import NEVER
-from txsite.tables import ListTable
+from txsite.tables import ListTable, literal
 
 NOTHING = mark_safe('<span class="muted" aria-label="none">–</span>')
-
-
-def literal(name: str) -> str:
-    """A name as a filter takes it: `-`, `=` and `none` have a meaning of their own."""
-    return f"={name}" if name.startswith(("-", "=")) or name.lower() == "none" else name
 
 
 def transactions_url(**filters: str) -> str:

@@ -60,7 +60,7 @@ def test_labels_are_edited_in_place(open_page: Open) -> None:
     expect(field).to_be_focused()
     field.fill("Sal")
     # Completed from the database.
-    expect(page.locator("datalist#label-names option")).to_have_count(1)
+    expect(page.locator("datalist[id^=label-names] option")).to_have_count(1)
     field.fill("Salary")
     field.press("Enter")
     field.fill("Brand new, Inc.")
@@ -134,6 +134,37 @@ def test_saving_one_field_keeps_another_open_editor_and_what_is_in_it(open_page:
     page.locator("textarea").fill("half-written")
     page.locator(".editor[data-editor=note] button").click()
     expect(page.locator("td.col-note .note")).to_have_text("half-written")
+
+
+def test_note_of_somebody_else_is_not_overwritten_after_saving_another_field(
+    open_page: Open,
+) -> None:
+    make_transaction()
+    page = open_page("/transactions/")
+    edit(page, "note")
+    page.locator("textarea").fill("mine")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE transactions_transaction SET note = 'by somebody else'")
+    edit(page, "labels")
+    page.get_by_label("Add", exact=True).fill("Rent")
+    page.locator(".editor[data-editor=labels] button:has-text('Save')").click()
+    expect(page.locator("td.col-labels .chip")).to_have_text("Rent")
+    page.locator(".editor[data-editor=note] button").click()
+    expect(page.locator(".editor [role=alert]")).to_contain_text("by somebody else")
+    assert Transaction.objects.get().note == "by somebody else"
+
+
+def test_completion_offers_odd_names_so_that_they_mean_themselves(open_page: Open) -> None:
+    for name in ("-odd", "none", "Rent"):
+        make_label(name)
+    make_transaction()
+    page = open_page("/transactions/")
+    page.locator("summary").click()
+    field, options = page.get_by_label("Label", exact=True), page.locator("datalist#labels option")
+    for typed, offered in (("-Re", "-Rent"), ("non", "=none"), ("odd", "=-odd")):
+        field.fill(typed)
+        expect(options).to_have_count(1)
+        expect(options).to_have_attribute("value", offered)
 
 
 def test_contact_for_an_address_shows_on_all_its_transactions(open_page: Open) -> None:

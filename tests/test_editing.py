@@ -1,14 +1,18 @@
 """Labels, note and contact of a transaction: saved, merged, or refused, never lost."""
 
+import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
-from django.db import connection
+from django.contrib.auth.models import Permission
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test import Client
 from factories import make_address, make_contact, make_label, make_transaction, make_user
 
 from contacts.models import Contact
-from transactions.models import Label, Transaction
+from transactions.models import Label, Transaction, TransactionLabel
 
 pytestmark = pytest.mark.django_db
 
@@ -19,12 +23,12 @@ def editor(client: Client) -> Client:
     return client
 
 
-def names(transaction: Transaction) -> list[str]:
-    return sorted(transaction.labels.values_list("name", flat=True))
+def names(made: Transaction) -> list[str]:
+    return sorted(made.labels.values_list("name", flat=True))
 
 
-def post(client: Client, transaction: Transaction, what: str, **data: object) -> int:
-    return client.post(f"/transactions/{transaction.pk}/{what}/", data).status_code
+def post(client: Client, made: Transaction, what: str, **data: object) -> int:
+    return client.post(f"/transactions/{made.pk}/{what}/", data).status_code
 
 
 def test_labels_are_added_and_removed_against_what_was_seen(editor: Client) -> None:
@@ -47,7 +51,7 @@ def test_label_of_another_case_is_the_same_label(editor: Client) -> None:
     assert Label.objects.count() == 1
 
 
-@pytest.mark.parametrize("name", ["a\0b", "a\nb", "x" * 101])
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", "a\x85b", "\u200b", "x" * 101])
 def test_label_name_that_cannot_be_is_refused_with_what_was_typed(
     editor: Client, name: str
 ) -> None:
@@ -56,6 +60,13 @@ def test_label_name_that_cannot_be_is_refused_with_what_was_typed(
     assert answer.status_code == 422
     assert b'role="alert"' in answer.content
     assert not Label.objects.exists()
+
+
+def test_refused_labels_are_all_kept_in_the_form(editor: Client) -> None:
+    made = make_transaction()
+    data = {"add": ["Good", "Also", "x" * 101]}
+    page = editor.post(f"/transactions/{made.pk}/labels/", data).content.decode()
+    assert [f'name="add" value="{name}"' in page for name in data["add"]] == [True] * 3
 
 
 def test_label_cannot_be_added_and_removed_at_once(editor: Client) -> None:
@@ -171,6 +182,77 @@ def test_address_of_another_transaction_is_refused(editor: Client) -> None:
     assert post(editor, made, "contact", contact="Alice", version=1, scope=scope) == 422
 
 
+def test_saving_the_contact_form_as_it_opens_changes_nothing(editor: Client) -> None:
+    address = make_address(contact=make_contact("Alice"))
+    made = make_transaction([{"counterparty": address}])
+    page = editor.get(f"/transactions/{made.pk}/contact/").content.decode()
+    chosen = re.search(r'name="scope" value="([^"]+)" checked', page)
+    name = re.search(r'name="contact"[^>]* value="([^"]*)"', page)
+    assert chosen
+    assert name
+    data = {"contact": name[1], "scope": chosen[1], "version": 1}
+    assert post(editor, made, "contact", **data) == 302
+    address.refresh_from_db()
+    made.refresh_from_db()
+    assert (str(address.contact), made.contact) == ("Alice", None)
+
+
+@pytest.mark.parametrize("choice", ["transaction", "address"])
+def test_stale_contact_form_keeps_what_it_was_for(editor: Client, choice: str) -> None:
+    address = make_address()
+    scope = "transaction" if choice == "transaction" else f"address:{address.pk}:{address.version}"
+    made = make_transaction([{"counterparty": address}])
+    Transaction.objects.update(contact=make_contact("Carol"))
+    data = {"contact": "Bob", "version": 1, "scope": scope}
+    answer = editor.post(f"/transactions/{made.pk}/contact/", data)
+    assert answer.status_code == 409
+    chosen = re.search(r'name="scope" value="([^"]+)" checked', answer.content.decode())
+    assert chosen
+    assert chosen[1] == scope
+
+
+def test_contact_name_that_cannot_be_is_refused(editor: Client) -> None:
+    made = make_transaction()
+    for name in ("a\0b", "a\x85b", "\u200b", "x" * 201):
+        assert post(editor, made, "contact", contact=name, version=1) == 422
+    assert not Contact.objects.exists()
+
+
+def limited(*codenames: str) -> Client:
+    """Somebody who may edit transactions, and of the rest only this."""
+    user = make_user("Viewers")
+    wanted = ("change_transaction", *codenames)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=wanted))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_new_labels_and_contacts_need_the_right_to_make_them() -> None:
+    made = make_transaction(labels=["Rent"])
+    client = limited()
+    assert post(client, made, "labels", add=["Rent"]) == 302
+    assert post(client, made, "labels", add=["New"]) == 422
+    assert post(client, made, "contact", contact="Alice", version=1) == 422
+    assert not Contact.objects.exists()
+    assert names(made) == ["Rent"]
+    assert post(limited("add_label"), made, "labels", add=["New"]) == 302
+    assert post(limited("add_contact"), made, "contact", contact="Alice", version=1) == 302
+
+
+def test_contact_of_an_address_needs_the_right_to_change_addresses() -> None:
+    make_contact("Alice")
+    address = make_address()
+    made = make_transaction([{"counterparty": address}])
+    data = {"contact": "Alice", "version": 1, "scope": f"address:{address.pk}:{address.version}"}
+    assert post(limited(), made, "contact", **data) == 422
+    address.refresh_from_db()
+    assert address.contact is None
+    page = limited().get(f"/transactions/{made.pk}/contact/").content.decode()
+    assert 'name="scope"' not in page
+    assert post(limited("change_address"), made, "contact", **data) == 302
+
+
 @pytest.mark.parametrize("what", ["labels", "note", "contact"])
 def test_viewer_is_refused_every_edit(client: Client, what: str) -> None:
     client.force_login(make_user("Viewers"))
@@ -196,7 +278,18 @@ def test_form_of_its_own_works_without_script(editor: Client, what: str) -> None
     assert back["Location"] == "/transactions/?q=a"
 
 
-@pytest.mark.parametrize("elsewhere", ["//evil.example/", "https://evil.example/", "javascript:x"])
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "//evil.example/",
+        "https://evil.example/",
+        "javascript:x",
+        "foo",
+        "?q=a",
+        "import-list",
+        "/login/?next=/x",
+    ],
+)
 def test_nobody_is_sent_elsewhere_after_saving(editor: Client, elsewhere: str) -> None:
     made = make_transaction()
     data = {"note": "x", "version": 1, "next": elsewhere}
@@ -259,3 +352,40 @@ def test_rules_hold_for_psql_too() -> None:
         cursor.execute("UPDATE transactions_label SET colour = 'red'")
     label.refresh_from_db()
     assert label.version == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_labels_that_others_remove_meanwhile_are_kept_or_refused_but_never_an_error() -> None:
+    made = [make_transaction() for _ in range(2)]
+    user = make_user("Managers")
+    stop = threading.Event()
+
+    def remove() -> None:
+        """As the admin and psql do: the links first, then the label; again and again."""
+        try:
+            while not stop.is_set():
+                # Refused when the label was put on again in between, as anybody is.
+                with suppress(IntegrityError, OperationalError), transaction.atomic():
+                    TransactionLabel.objects.filter(label__name="Rent").delete()
+                    Label.objects.filter(name="Rent").delete()
+        finally:
+            connection.close()
+
+    def add(number: int) -> int:
+        client = Client()
+        client.force_login(user)
+        try:
+            return post(client, made[number % 2], "labels", add=["Rent", "Kept"])
+        finally:
+            connection.close()
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            answers = set(pool.map(add, range(40)))
+    finally:
+        stop.set()
+        remover.join()
+    assert answers <= {302, 409}
+    assert all("Kept" in names(one) for one in made)

@@ -187,6 +187,33 @@ def test_contact_of_an_address_gives_way_to_the_one_set_by_a_person() -> None:
     assert found("contact=Alice") == "1"
 
 
+def test_transaction_without_entries_has_no_wallet_asset_or_address() -> None:
+    make_transaction([], txid="0x" + "0" * 63 + "1")
+    make_transaction(txid="0x" + "0" * 63 + "2")
+    for name in ("wallet", "asset"):
+        assert found(f"{name}=none") == "1"
+        assert found(f"{name}=-none") == "2"
+    assert found("address=-none") == ""
+    assert found("wallet=none&asset=none") == "1"
+    assert found("wallet=none&asset=ETH") == ""
+
+
+def test_names_are_found_in_either_unicode_form() -> None:
+    make_transaction(labels=[make_label("Caf\u00e9")], txid="0x" + "0" * 63 + "1")
+    assert found("label=Cafe\u0301") == "1"
+    assert found("q=cafe\u0301") == "1"
+
+
+def test_search_finds_the_contact_that_counts() -> None:
+    at_alice = make_address(contact=make_contact("Alice"))
+    make_transaction([{"counterparty": at_alice}], txid="0x" + "0" * 63 + "1")
+    make_transaction(
+        [{"counterparty": at_alice}], txid="0x" + "0" * 63 + "2", contact=make_contact("Bob")
+    )
+    assert found("q=alice") == "1"
+    assert found("q=bob") == "2"
+
+
 def test_names_that_look_like_signs_are_found_with_an_equals_sign() -> None:
     for letter, name in (("1", "none"), ("2", "-rent"), ("3", "=rent"), ("4", "Acme, Inc.")):
         make_transaction(labels=[make_label(name)], txid="0x" + "0" * 63 + letter)
@@ -204,6 +231,10 @@ def test_asset_by_number_is_one_asset_of_several_with_its_symbol() -> None:
     assert found(f"asset=id:{fake.pk}") == "2"
     assert found(f"asset=-id:{fake.pk}") == "1"
     assert found("asset=USDC") == "12"
+    make_transaction(
+        [{"asset": make_asset("id:5", code="0x" + "f" * 40)}], txid="0x" + "0" * 63 + "3"
+    )
+    assert found("asset==id:5") == "3"
 
 
 @pytest.mark.usefixtures("ledger")

@@ -155,13 +155,15 @@ def test_anonymous_is_sent_to_the_login(client: Client, path: str) -> None:
         ("?date_after=2024-01-01&date_after=2024-01-02", "date_after"),
         ("?sort=colour", "sort"),
         ("?sort=--time", "sort"),
+        ("?q=" + "+".join("abcdefghijklmnopqrstu"), "q"),
+        ("?" + "label=x&" * 900, "label"),
         ("?sort=%00", "sort"),
         ("?sort=amount", "sort"),
         ("?sort=amount&asset=-ETH", "sort"),
         ("?cursor=nonsense", "cursor"),
         ("?sort=type&cursor=2024-01-01", "cursor"),
-        ("?%00=1", ""),
-        ("?" + "x" * 100_000 + "=1", ""),
+        ("?%00=1", "There is no filter"),
+        ("?" + "x" * 100_000 + "=1", "There is no filter"),
         ("?q=" + "x" * 100_000, "q"),
     ],
 )
@@ -215,7 +217,8 @@ def test_number_of_queries_does_not_grow_with_the_rows(viewer: Client) -> None:
     def make(count: int) -> None:
         for _ in range(count):
             entry = {"wallet": wallet, "counterparty": make_address(contact=alice)}
-            make_transaction([entry, {**entry, "amount": "-1"}], [label, "Other"])
+            other = {"wallet": wallet, "amount": "-1", "counterparty": make_address()}
+            make_transaction([entry, other], [label, "Other"])
 
     make(10)
     queries()  # content types and such are read once a process
@@ -266,10 +269,13 @@ def test_balances_are_exact_and_link_to_their_transactions(viewer: Client) -> No
 
 
 def test_detail_shows_the_transaction(viewer: Client) -> None:
-    made = make_transaction(block=4255150)
+    made = make_transaction([{"amount": "-1.50", "counterparty": ALICE}], block=0)
     page = viewer.get(f"/transactions/{made.pk}/").content.decode()
     assert str(made.txid) in page
-    assert "block 4255150" in page
+    assert "block 0" in page
+    assert f'<span class="address whole">{CHECKSUMMED}</span>' in page
+    assert '<span class="number">-1.5</span>' in page
+    assert "data-edit=" not in page
     assert viewer.get("/transactions/999999999999999999999/").status_code == 404
 
 
@@ -280,3 +286,20 @@ def test_names_complete_from_the_database_as_it_is(viewer: Client) -> None:
     make_label("Rental")
     assert viewer.get("/labels/complete/?q=rent").json() == ["Rent", "Rental", "Parent"]
     assert viewer.get("/assets/complete/?q=%00").json() == []
+
+
+def test_removing_the_asset_removes_the_order_by_amount_too(viewer: Client) -> None:
+    make_transaction()
+    page = get(viewer, "?asset=ETH&sort=-amount&label=none")
+    link = re.search(r'href="([^"]*)" aria-label="Remove: asset is ETH"', page)
+    assert link
+    assert unescape(link[1]) == "?label=none"
+
+
+@pytest.mark.parametrize("name", ["none", "-old", "=x"])
+def test_wallet_with_an_odd_name_links_to_its_transactions(viewer: Client, name: str) -> None:
+    make_transaction([{"wallet": make_wallet(name, kind="exchange", venue="kraken")}])
+    page = viewer.get("/balances/").content.decode()
+    link = re.search(r'href="/transactions/(\?wallet=[^"]+)"', page)
+    assert link
+    assert len(rows(get(viewer, unescape(link[1])))) == 1

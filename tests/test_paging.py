@@ -38,8 +38,9 @@ def ids(pages: Iterator[Page]) -> list[int]:
 def seven(db: None) -> list[int]:
     """Seven transactions of which three share one moment; ids by time, then id."""
     for minute in (1, 2, 2, 2, 3, 4, 5):
+        fee = {"amount": f"-0.{minute % 2}", "kind": "fee"}
         make_transaction(
-            [{"amount": str(minute % 3), "asset": make_asset("ETH")}],
+            [{"amount": str(minute % 3), "asset": make_asset("ETH")}, fee],
             timestamp=START.replace(minute=minute, microsecond=minute),
             note=f"note {minute % 2}",
         )
@@ -73,7 +74,8 @@ def test_every_order_is_total_both_ways(seven: list[int], name: str) -> None:
 @pytest.mark.django_db
 def test_amounts_sort_exactly() -> None:
     amounts = ["0.1", "-5", "0.100000000000000000000000000001", "1" + "0" * 70, "0"]
-    made = {amount: make_transaction([{"amount": amount}]).pk for amount in amounts}
+    fee = {"amount": "-1000", "kind": "fee"}
+    made = {amount: make_transaction([{"amount": amount}, fee]).pk for amount in amounts}
     order = ["-5", "0", "0.1", "0.100000000000000000000000000001", "1" + "0" * 70]
     assert ids(walk("asset=ETH&per_page=1&sort=amount")) == [made[amount] for amount in order]
 
@@ -91,6 +93,8 @@ def test_jump_to_a_day_begins_there(db: None) -> None:
         made[3].pk,
     ]
     assert page("cursor=2024-01-05").previous
+    assert page("cursor=2024-01-09").previous is None
+    assert page("sort=time&cursor=2024-01-01").previous is None
     assert next(row.pk for row in page("cursor=9999-12-31").rows) == made[3].pk
     assert page("cursor=0001-01-01").rows == []
     assert page("cursor=0001-01-01").previous == "last"

@@ -6,6 +6,7 @@ the rest literally, and `none` means "has none". All conditions on entries hold 
 the same entry.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -39,6 +40,8 @@ from txsite.tables import ListForm, Ordering
 
 MAX_VALUES = 50
 MAX_LENGTH = 200
+MAX_WORDS = 20
+MAX_TOLD = 8_000  # characters of a query string, as long as servers take them
 NONE = "none"
 
 ORDERINGS = {
@@ -72,16 +75,22 @@ class TermsWidget(forms.TextInput):
 class TermsField(forms.Field):
     """Several values of one filter; `find` turns the text of each into what is looked for.
 
-    `find` raises ValidationError with words for the person who typed the text.
+    `find` raises ValidationError with words for the person who typed the text; a text after
+    `=` goes to `find_literal` where the filter has one.
     """
 
     widget = TermsWidget
 
     def __init__(
-        self, find: Callable[[str], Any], *, has_none: bool = False, **kwargs: Any
+        self,
+        find: Callable[[str], Any],
+        *,
+        find_literal: Callable[[str], Any] | None = None,
+        has_none: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.find, self.has_none = find, has_none
+        self.find, self.find_literal, self.has_none = find, find_literal, has_none
 
     def clean(self, values: list[str]) -> list[Term]:
         if len(values) > MAX_VALUES:
@@ -94,15 +103,30 @@ class TermsField(forms.Field):
                 f"At most {MAX_LENGTH} characters, not {len(raw):,}. Shorten it."
             )
         ProhibitNullCharactersValidator()(raw)
-        text = raw.strip()
+        text = unicodedata.normalize("NFC", raw).strip()
         is_excluded = text.startswith("-")
         text = text.removeprefix("-").strip()
         if self.has_none and text.lower() == NONE:
             return Term(raw, is_excluded, None, NONE)
+        is_literal = text.startswith("=")
         text = text.removeprefix("=").strip()
         if not text:
             raise forms.ValidationError(f"“{raw}” says nothing to look for.")
-        return Term(raw, is_excluded, self.find(text), text)
+        find = self.find_literal if is_literal and self.find_literal else self.find
+        return Term(raw, is_excluded, find(text), text)
+
+
+class WordsField(TermsField):
+    """Texts to search for, each a list of words."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(str.split, **kwargs)
+
+    def clean(self, values: list[str]) -> list[Term]:
+        terms = super().clean(values)
+        if sum(len(term.found) for term in terms) > MAX_WORDS:
+            raise forms.ValidationError(f"At most {MAX_WORDS} words at once. Search for fewer.")
+        return terms
 
 
 class DayField(forms.DateField):
@@ -149,10 +173,12 @@ def find_asset(text: str) -> list[int]:
         number = text[3:]
         if not (number.isascii() and number.isdigit() and len(number) < 19):
             raise forms.ValidationError(f"“{text}” is not an asset's number: write id:12.")
-        assets = Asset.objects.filter(pk=int(number))
-    else:
-        assets = Asset.objects.with_symbol(text)
-    return found_ids(assets, f"No asset has the symbol “{text}”.")
+        return found_ids(Asset.objects.filter(pk=int(number)), f"There is no asset {number}.")
+    return find_symbol(text)
+
+
+def find_symbol(text: str) -> list[int]:
+    return found_ids(Asset.objects.with_symbol(text), f"No asset has the symbol “{text}”.")
 
 
 def find_address(text: str) -> list[int]:
@@ -198,7 +224,11 @@ def choice(choices: Iterable[tuple[str, str]]) -> Callable[[str], str]:
 class TermsFilter(django_filters.Filter):
     """A filter whose value is a list of terms; `TransactionFilter` asks the question."""
 
-    field_class = TermsField
+    field_class: type[TermsField] = TermsField
+
+
+class WordsFilter(TermsFilter):
+    field_class: type[TermsField] = WordsField
 
 
 class DayFilter(django_filters.Filter):
@@ -220,7 +250,7 @@ class TransactionFilter(django_filters.FilterSet):
 
     wallet = TermsFilter(find=find_wallet, has_none=True)
     address = TermsFilter(find=find_address, has_none=True)
-    asset = TermsFilter(find=find_asset, has_none=True)
+    asset = TermsFilter(find=find_asset, find_literal=find_symbol, has_none=True)
     direction = TermsFilter(find=choice(DIRECTIONS))
     amount_min = AmountFilter(label="Amount from")
     amount_max = AmountFilter(label="Amount to")
@@ -230,7 +260,7 @@ class TransactionFilter(django_filters.FilterSet):
     contact = TermsFilter(find=find_contact, has_none=True)
     date_after = DayFilter(label="From day")
     date_before = DayFilter(label="To day")
-    q = TermsFilter(find=str, label="Search")
+    q = WordsFilter(label="Search")
 
     class Meta:
         model = Transaction
@@ -302,8 +332,11 @@ def entries_match(asked: dict[str, Any]) -> Q:
             one_entry &= Q(*(entry_is(name, term) for term in wanted), _connector=Q.OR)
             can_be_without &= any(term.found is None for term in wanted)
         for term in asked[name]:
-            if term.is_excluded:
-                matches &= ~has_entry(entry_is(name, term))
+            if not term.is_excluded:
+                continue
+            matches &= (
+                ~has_entry(entry_is(name, term)) if term.found is not None else has_some(name)
+            )
     if one_entry:
         # A transaction without any entry has no wallet, no asset and no address.
         matches &= has_entry(one_entry) | (~has_entry(Q()) if can_be_without else Q(pk__in=[]))
@@ -312,6 +345,11 @@ def entries_match(asked: dict[str, Any]) -> Q:
 
 def has_entry(condition: Q) -> Q:
     return Q(Exists(entries_of_row().filter(condition)))
+
+
+def has_some(name: str) -> Q:
+    """An entry with a `name`: each has a wallet and an asset, but not always an address."""
+    return has_entry(Q(counterparty__isnull=False) if name == "address" else Q())
 
 
 def entry_is(name: str, term: Term) -> Q:
@@ -347,29 +385,32 @@ def has_contact(term: Term) -> Any:
     theirs = entries_of_row().filter(counterparty__contact__isnull=False)
     if term.found is None:
         return Q(contact__isnull=True) & ~Q(Exists(theirs))
-    return Q(contact__in=term.found) | Q(contact__isnull=True) & Q(
-        Exists(theirs.filter(counterparty__contact__in=term.found))
-    )
+    return with_contact(term.found)
+
+
+def with_contact(contacts: Any) -> Q:
+    """With one of these contacts, of its own or else through an address."""
+    through_address = has_entry(Q(counterparty__contact__in=contacts))
+    return Q(contact__in=contacts) | Q(contact__isnull=True) & through_address
 
 
 def says(term: Term) -> Q:
     """Every word stands somewhere: in txid, addresses, note, labels or contacts."""
     matches = Q()
-    for word in term.found.split():
+    for word in term.found:
         matches &= has_word(word)
     return matches
 
 
 def has_word(word: str) -> Q:
     named = {"name__icontains": word}
-    addresses = Address.objects.filter(
-        Q(value__icontains=word) | Q(contact__in=Contact.objects.filter(**named))
-    )
+    contacts = Contact.objects.filter(**named)
+    addresses = Address.objects.filter(value__icontains=word)
     return (
         Q(txid__icontains=word)
         | Q(external_id__icontains=word)
         | Q(note__icontains=word)
-        | Q(contact__in=Contact.objects.filter(**named))
+        | with_contact(contacts)
         | Q(
             Exists(
                 TransactionLabel.objects.filter(
@@ -456,6 +497,7 @@ class Part:
 
 
 WORDS = {
+    "sort": "sorted by {}",
     "date_after": "from {}",
     "date_before": "to {}",
     "amount_min": "amount at least {}",
@@ -464,14 +506,21 @@ WORDS = {
 
 
 def told(query: QueryDict) -> list[Part]:
-    """The filter in words, part by part; also of a filter that cannot be read."""
-    return [
-        Part(in_words(name, value), without(query, name, value))
+    """The filter in words, part by part; also of a filter that cannot be read, unless huge."""
+    parts = [
+        (name, value)
         for name in query
-        if name not in ("sort", "per_page", "cursor")
+        if name not in ("per_page", "cursor") and (name != "sort" or is_by_asset(query))
         for value in query.getlist(name)
         if value.strip()
     ]
+    if len(parts) > MAX_VALUES or len(query.urlencode()) > MAX_TOLD:
+        return []
+    return [Part(in_words(name, value), without(query, name, value)) for name, value in parts]
+
+
+def is_by_asset(query: QueryDict) -> bool:
+    return query.get("sort", "").removeprefix("-") in ("amount", "fee")
 
 
 def in_words(name: str, value: str) -> str:
@@ -497,4 +546,6 @@ def without(query: QueryDict, name: str, value: str) -> str:
     values.remove(value)
     rest.setlist(name, values)
     rest.pop("cursor", None)
+    if name == "asset" and is_by_asset(rest):
+        del rest["sort"]
     return "?" + rest.urlencode()

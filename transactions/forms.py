@@ -1,51 +1,31 @@
 """What people type about a transaction, checked once."""
 
-import re
-import unicodedata
 from typing import Any
 
 from django import forms
 
+from contacts.forms import MAX_NAME, NameField, NoteField
+
 MAX_LABEL = 100
-MAX_NAME = 200
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+MAX_LABELS = 100
 
 
-def clean_line(text: str, what: str, longest: int) -> str:
-    """One line in Unicode's composed form, without space around it."""
-    text = unicodedata.normalize("NFC", text).strip()
-    if CONTROL.search(text):
-        raise forms.ValidationError(f"A {what} is one line without control characters.")
-    if len(text) > longest:
-        raise forms.ValidationError(
-            f"A {what} has at most {longest} characters, this one {len(text):,}. Shorten it."
-        )
-    return text
-
-
-class NameField(forms.CharField):
-    """The name of a contact or a label, in the form in which it is stored."""
-
-    def __init__(self, what: str, longest: int, **kwargs: Any) -> None:
-        super().__init__(required=False, **kwargs)
-        self.what, self.longest = what, longest
-
-    def clean(self, value: Any) -> str:
-        return clean_line(self.to_python(value) or "", self.what, self.longest)
+class NamesWidget(forms.TextInput):
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        return [value for value in data.getlist(name) if value.strip()]
 
 
 class NamesField(forms.Field):
     """Several label names, one parameter each; empty ones are left out."""
 
-    class widget(forms.TextInput):
-        def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
-            return data.getlist(name)
+    widget = NamesWidget
 
     def clean(self, values: list[str]) -> list[str]:
-        if len(values) > 100:
-            raise forms.ValidationError("At most 100 labels at once.")
-        names = [clean_line(value, "label", MAX_LABEL) for value in values]
-        return list({name.lower(): name for name in names if name}.values())
+        if len(values) > MAX_LABELS:
+            raise forms.ValidationError(f"At most {MAX_LABELS} labels at once.")
+        field = NameField(max_length=MAX_LABEL)
+        names = [field.clean(value) for value in values]
+        return list({name.lower(): name for name in names}.values())
 
 
 class LabelsForm(forms.Form):
@@ -63,7 +43,9 @@ class LabelsForm(forms.Form):
         return cleaned
 
 
-class VersionedForm(forms.Form):
+class SeenForm(forms.Form):
+    """A form about a value of which the person saw a version."""
+
     version = forms.IntegerField(
         min_value=1,
         max_value=2**31 - 1,
@@ -72,23 +54,14 @@ class VersionedForm(forms.Form):
     )
 
 
-class NoteForm(VersionedForm):
-    note = forms.CharField(
-        required=False,
-        max_length=10_000,
-        strip=True,
-        widget=forms.Textarea(attrs={"rows": 3, "maxlength": 10_000}),
-    )
-
-    def clean_note(self) -> str:
-        # A form sends CRLF; the note is the same text whichever way it came.
-        return self.cleaned_data["note"].replace("\r\n", "\n")
+class NoteForm(SeenForm):
+    note = NoteField()
 
 
-class ContactForm(VersionedForm):
+class ContactForm(SeenForm):
     """A contact for one transaction, or for an address of it and so for all of the address's."""
 
-    contact = NameField("contact name", MAX_NAME)
+    contact = NameField(max_length=MAX_NAME, required=False)
     scope = forms.RegexField(
         r"^(transaction|address:[0-9]{1,18}:[0-9]{1,9})$",
         required=False,

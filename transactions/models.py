@@ -20,6 +20,7 @@ from transactions.querysets import (
     TransactionQuerySet,
     WalletQuerySet,
 )
+from txsite.tables import literal
 
 MAX_INTEGER_DIGITS = 78  # a uint256 has at most 78
 MAX_DECIMALS = 30
@@ -71,7 +72,7 @@ class TransactionType(models.TextChoices):
 
     SEND = "send"
     RECEIVE = "receive"
-    SELF = "self", "Own transfer"
+    SELF = "self", "Self transfer"
     TRADE = "trade"
     CALL = "call"
     DEPOSIT = "deposit"
@@ -156,7 +157,7 @@ class Wallet(models.Model):
         """What the list's `wallet` filter takes for this wallet."""
         if self.address:
             return self.address.display
-        return f"={self.name}" if self.name.startswith(("-", "=")) else self.name
+        return literal(self.name)
 
 
 class Asset(models.Model):

@@ -28,7 +28,7 @@ class TransactionQuerySet(models.QuerySet):
         entry = self.model._meta.get_field("entries").related_model
         label = self.model._meta.get_field("labels").related_model
         entries = entry.objects.select_related(
-            "wallet__address", "asset", "counterparty__contact"
+            "wallet__address", "asset", "counterparty__contact", "counterparty__wallet"
         ).order_by("id")
         return self.select_related("contact", "source_wallet__address").prefetch_related(
             Prefetch("entries", entries), Prefetch("labels", label.objects.order_by(Lower("name")))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlencode
 
 import django_tables2
 from django.urls import reverse
@@ -10,23 +9,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from contacts.models import Address
+from contacts.tables import transactions_url
 from transactions.amounts import format_amount
 from transactions.models import Entry, Label, Transaction
-from txsite.tables import ListTable
+from txsite.tables import ListTable, literal
 
 NOTHING = mark_safe('<span class="muted" aria-label="none">–</span>')
 
 LONG = 16  # digits beyond which an amount may be broken over lines
-
-
-def filtered(**values: str) -> str:
-    """The list's address with this filter."""
-    return f"{reverse('transaction-list')}?{urlencode(values)}"
-
-
-def literal(name: str) -> str:
-    """A name as a filter takes it: `-`, `=` and `none` have a meaning of their own."""
-    return f"={name}" if name.startswith(("-", "=")) or name.lower() == "none" else name
 
 
 def joined(cells: Iterable[SafeString], separator: str = "<br>") -> SafeString:
@@ -44,7 +34,7 @@ def amount(entry: Entry) -> SafeString:
         "in" if entry.amount > 0 else "out" if entry.amount < 0 else "zero",
         " long" if len(number) > LONG else "",
         number,
-        filtered(asset=asset.filter_value),
+        transactions_url(asset=asset.filter_value),
         f"{where}, contract {asset.code}" if asset.code else where,
         asset.symbol,
     )
@@ -81,7 +71,7 @@ def chip(label: Label) -> SafeString:
     return format_html(
         '<a class="chip colour-{}" href="{}" title="{}"><bdi>{}</bdi></a>',
         label.colour,
-        filtered(label=literal(label.name)),
+        transactions_url(label=literal(label.name)),
         label.description,
         label.name,
     )
@@ -146,7 +136,7 @@ class TransactionTable(ListTable):
         return joined(
             format_html(
                 '<a href="{}" title="{}"><bdi>{}</bdi></a>',
-                filtered(wallet=wallet.filter_value),
+                transactions_url(wallet=wallet.filter_value),
                 wallet.address.display if wallet.address else wallet.name,
                 wallet,
             )

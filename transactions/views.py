@@ -5,11 +5,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from contacts.tables import transactions_url
 from transactions.amounts import format_amount
 from transactions.balances import balances
 from transactions.filters import DIRECTIONS, TransactionFilter, list_form, told
 from transactions.models import Asset, Label, Status, Transaction, TransactionType, Wallet
-from transactions.tables import TransactionTable, filtered
+from transactions.tables import TransactionTable
 from txsite.tables import Page
 
 MAX_COMPLETIONS = 20
@@ -57,7 +58,18 @@ def transaction_detail(request: HttpRequest, pk: int) -> HttpResponse:
     record = get_object_or_404(Transaction.objects.for_list(), pk=pk)
     table = TransactionTable([record], can_edit=may_edit(request))
     lines = record.import_lines.select_related("batch").defer("batch__content")[:50]
-    context = {"transaction": record, "table": table, "lines": lines}
+    entries = [
+        {
+            "wallet": entry.wallet,
+            "asset": entry.asset,
+            "amount": format_amount(entry.amount),
+            "way": "in" if entry.amount > 0 else "out",
+            "kind": entry.get_kind_display(),
+            "counterparty": entry.counterparty,
+        }
+        for entry in record.entries.all()
+    ]
+    context = {"transaction": record, "table": table, "entries": entries, "lines": lines}
     return render(request, "transactions/detail.html", context)
 
 
@@ -71,7 +83,9 @@ def balance_list(request: HttpRequest) -> HttpResponse:
             "asset": balance.asset,
             "amount": format_amount(balance.amount),
             "count": balance.count,
-            "link": filtered(wallet=balance.wallet.filter_value, asset=balance.asset.filter_value),
+            "link": transactions_url(
+                wallet=balance.wallet.filter_value, asset=balance.asset.filter_value
+            ),
         }
         for balance in balances()
     ]

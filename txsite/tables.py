@@ -42,6 +42,11 @@ class Ordering:
     newest_first: bool = False  # what the first click on the column head gives
 
 
+def literal(name: str) -> str:
+    """A name as a filter takes it: `-`, `=` and `none` have a meaning of their own."""
+    return f"={name}" if name.startswith(("-", "=")) or name.lower() == "none" else name
+
+
 class CursorError(ValueError):
     """The cursor is not one that this list gave out; the message is for people."""
 
@@ -129,32 +134,38 @@ def parse_value(text: Any, kind: Kind) -> Any:
 def read_page(
     queryset: QuerySet, sort: str, ordering: Ordering, place: Place | None, per_page: int
 ) -> Page:
-    """The page of `queryset` at `place` (None: the first), one query.
+    """The page of `queryset` at `place` (None: the first), in one query; a day takes two.
 
     `sort` is the name of the ordering, with a leading `-` when descending.
     """
     forward = place is None or place.forward
     ascending = sort.startswith("-") != forward
-    rows = queryset.annotate(sort_value=ordering.expression)
+    in_order = queryset.annotate(sort_value=ordering.expression)
+    rows = in_order
     if place is not None and place.value is not None:
         rows = rows.filter(beyond(place, ascending))
     key = ("sort_value", "pk") if ascending else ("-sort_value", "-pk")
     found = list(rows.order_by(*key)[: per_page + 1])
     more = len(found) > per_page
     found = found[:per_page]
-    if not forward:
-        found.reverse()
     if not found and place is not None:
         # Nothing lies beyond the place any more: the end of the list is the answer there.
         return (
             Page([], LAST, None) if forward else read_page(queryset, sort, ordering, None, per_page)
         )
-    has_previous = more if not forward else place is not None
-    has_next = more if forward else place is not None and place.value is not None
+    if place is None or place.value is None:
+        behind = False
+    elif place.pk is None:
+        behind = in_order.filter(beyond(place, not ascending)).exists()
+    else:
+        behind = True  # the row that the cursor was taken from
+    if not forward:
+        found.reverse()
+    has_previous, has_next = (behind, more) if forward else (more, behind)
     return Page(
         found,
-        encode(sort, False, found[0]) if found and has_previous else None,
-        encode(sort, True, found[-1]) if found and has_next else None,
+        encode(sort, False, found[0]) if has_previous else None,
+        encode(sort, True, found[-1]) if has_next else None,
     )
 
 

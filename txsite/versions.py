@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django import forms
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
@@ -37,7 +38,7 @@ def again_when_raced(act: Callable[P, T]) -> Callable[P, T]:
             try:
                 with transaction.atomic():
                     return act(*args, **kwargs)
-            except IntegrityError:
+            except (IntegrityError, ObjectDoesNotExist):
                 continue
             except OperationalError as error:
                 if not isinstance(error.__cause__, DeadlockDetected):

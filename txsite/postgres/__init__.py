@@ -197,9 +197,9 @@ def start(server: Server) -> None:
     version = data_version(data)
     clear_remains(data)
     binaries = find_binaries(data, version, account)
+    make_socket_folder(server.socket, account)
     if version is None:
         create_data(data, binaries, account, durable=not server.throw_away)
-    make_socket_folder(server.socket, account)
     deadline = time.monotonic() + START_SECONDS
     spawn(server, binaries, account)
     while not is_ready(server):

@@ -34,13 +34,16 @@ const asked = new WeakMap();
 async function complete(input) {
   const list = input.list;
   const url = input.dataset.complete;
-  const mark = input.value.match(/^[-=]*/)[0];
+  // In a filter, "-" and "=" are marks before a name, and a name that begins so is marked.
+  const isFilter = input.closest(".filters") !== null;
+  const mark = isFilter ? input.value.match(/^-?=?/)[0] : "";
+  const literal = (name) => (isFilter && !mark.includes("=") && /^[-=]|^none$/i.test(name) ? "=" : "") + name;
   const number = (asked.get(input) || 0) + 1;
   asked.set(input, number);
   const answer = await fetch(`${url}?q=${encodeURIComponent(input.value.slice(mark.length))}`);
   if (!answer.ok || asked.get(input) !== number) return;
   const names = await answer.json();
-  list.replaceChildren(...names.map((name) => new Option("", mark + name)));
+  list.replaceChildren(...names.map((name) => new Option("", mark + literal(name))));
 }
 for (const type of ["input", "focusin"]) {
   document.addEventListener(type, (event) => {

@@ -52,11 +52,13 @@ async function open(link) {
 
 function show(cell, html) {
   const template = document.createElement("template");
-  template.innerHTML = html.replace(" autofocus", " data-first");
+  template.innerHTML = html;
+  const first = template.content.querySelector("[autofocus]");
+  first.removeAttribute("autofocus");
   cell.replaceChildren(template.content);
   const form = cell.querySelector("form");
   form.elements.namedItem("next").value = location.pathname + location.search;
-  form.querySelector("[data-first]").focus();
+  first.focus();
 }
 
 function close(cell) {
@@ -84,12 +86,13 @@ function replaceRow(row, html, what) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.querySelector("tr");
-  const isNext = Number(fresh.dataset.version) === Number(row.dataset.version) + 1;
   [...row.cells].forEach((cell, index) => {
     if (!opened.has(cell) || cell.querySelector(`[data-editor="${what}"]`)) return;
-    // Another editor of this row stays open; it has seen what this one has just saved.
+    // Another editor of this row stays open. Of the new version it has seen its own value only
+    // if that is still what it was.
     const version = cell.querySelector("[name=version]");
-    if (version && isNext) version.value = fresh.dataset.version;
+    const before = opened.get(cell).map((node) => node.textContent).join("");
+    if (version && before === fresh.cells[index].textContent) version.value = fresh.dataset.version;
     opened.set(cell, [...fresh.cells[index].childNodes]);
     fresh.cells[index].replaceWith(cell);
   });
@@ -101,7 +104,7 @@ function replaceRow(row, html, what) {
 // Labels are a set of chips: Enter turns what was typed into one, Enter on nothing saves.
 document.addEventListener("keydown", (event) => {
   const input = event.target;
-  if (event.key !== "Enter" || input.name !== "add" || event.ctrlKey || event.metaKey) return;
+  if (event.key !== "Enter" || input.name !== "add" || event.isComposing || event.ctrlKey || event.metaKey) return;
   const name = input.value.trim();
   if (!name) return;
   event.preventDefault();
