@@ -161,6 +161,8 @@ def run(port: int) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.environ.setdefault("DEBUG", "1")
+    # The address and the login are seen at once where the output goes to a file, too.
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     lock = None
     try:
         if not os.environ.get("DATABASE_URL"):

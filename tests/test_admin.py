@@ -11,7 +11,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from factories import (
@@ -26,6 +26,7 @@ from factories import (
 )
 
 from contacts.models import Address, Contact
+from transactions.admin import LabelAdmin
 from transactions.models import (
     Asset,
     ImportBatch,
@@ -402,6 +403,15 @@ def test_label_edits_of_two_people_merge(manager: Client) -> None:
     assert names(made) == ["Mine", "Rent", "Theirs"]
 
 
+def test_label_that_somebody_took_off_meanwhile_does_not_come_back(manager: Client) -> None:
+    made, mine = make_transaction(labels=["Rent"]), make_label("Mine")
+    rent = Label.objects.get(name="Rent")
+    form = filled_in(manager, url(made))
+    TransactionLabel.objects.all().delete()
+    save(manager, url(made), form, chosen_labels=[rent.pk, mine.pk])
+    assert names(made) == ["Mine"]
+
+
 def test_label_that_somebody_added_as_well_is_on_it_once(manager: Client) -> None:
     made, label = make_transaction(), make_label("Rent")
     form = filled_in(manager, url(made))
@@ -744,6 +754,35 @@ def merge_or_link(
     return work
 
 
+@pytest.mark.django_db(transaction=True)
+def test_link_made_at_the_last_moment_of_a_merge_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever links to a label that goes, by hand as well, is told so and loses nothing."""
+    user, made = make_user("Managers", is_staff=True), make_transaction()
+    rent, food = make_label("Rent"), make_label("Food")
+    outcomes = []
+
+    def link(number: int) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '200ms'")
+        try:
+            TransactionLabel.objects.create(transaction=made, label=food)
+        except DatabaseError:
+            return "refused"
+        return "linked"
+
+    move = LabelAdmin.move
+
+    def move_and_link(*args: Any) -> None:
+        move(*args)
+        outcomes.extend(at_once(link, 1))
+
+    monkeypatch.setattr(LabelAdmin, "move", move_and_link)
+    merge(logged_in(user), [rent, food])
+    assert outcomes == ["refused"]
+
+
 # Who may
 
 
@@ -788,6 +827,8 @@ def test_superuser_may_delete_a_transaction_and_its_line_is_kept(superuser: Clie
 
 def test_only_an_import_without_lines_can_be_deleted(superuser: Client) -> None:
     told, failed = make_batch(lines=[{}]), make_batch(status="failed")
+    assert "deletelink" not in get(superuser, url(told))
+    assert "deletelink" in get(superuser, url(failed))
     assert superuser.post(url(told, "delete"), {"post": "yes"}).status_code == 403
     save(superuser, url(failed, "delete"), {"post": "yes"})
     assert ImportBatch.objects.get() == told

@@ -269,6 +269,16 @@ def test_edit_writes_name_and_note(editor: Client) -> None:
     assert "Contact “Alice B.” saved." in words(page)
 
 
+def test_edit_writes_only_what_was_changed(editor: Client) -> None:
+    contact = make_contact("Alice")
+    url = f"/contacts/{contact.pk}/edit/"
+    with CaptureQueriesContext(connection) as queries:
+        post(editor, url, name="Alice", note="new", version=1)
+    [written] = [q["sql"] for q in queries if q["sql"].startswith('UPDATE "contacts_contact"')]
+    assert '"note"' in written
+    assert '"name"' not in written
+
+
 def test_stale_edit_is_refused_showing_both_values(editor: Client) -> None:
     contact = make_contact("Alice", note="old")
     Contact.objects.filter(pk=contact.pk).update(note="theirs")

@@ -65,9 +65,13 @@ def made_data() -> Iterator[Path]:
 @pytest.fixture
 def used_server(server: postgres.Server, made_data: Path) -> postgres.Server:
     """A server that has data already, copied since making them takes a second."""
+    copy_data(made_data, server)
+    return server
+
+
+def copy_data(made_data: Path, server: postgres.Server) -> None:
     shutil.copytree(made_data, server.data)
     give_to_servant(server.data)
-    return server
 
 
 def new_data_account() -> account.Account | None:
@@ -237,8 +241,9 @@ def test_pid_that_belongs_to_another_process_now_is_forgotten(used_server: postg
         assert stranger.poll() is None
 
 
-def test_long_data_path_has_a_short_socket_path(folder: Path) -> None:
+def test_long_data_path_has_a_short_socket_path(folder: Path, made_data: Path) -> None:
     server = postgres.server_in(folder / ("long" * 30) / "var")
+    copy_data(made_data, server)
     with joined(server) as connection:
         assert ask(connection, "SHOW data_directory") == str(server.data)
     postgres.wait_until_left(server)

@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
                 ('external_id', models.CharField(blank=True, max_length=200, null=True)),
                 ('timestamp', models.DateTimeField(help_text='UTC; first seen, while pending.')),
                 ('status', models.CharField(choices=[('ok', 'OK'), ('failed', 'Failed'), ('pending', 'Pending')], default='ok', max_length=7)),
-                ('type', models.CharField(choices=[('send', 'Send'), ('receive', 'Receive'), ('self', 'Own transfer'), ('trade', 'Trade'), ('call', 'Call'), ('deposit', 'Deposit'), ('withdrawal', 'Withdrawal'), ('reward', 'Reward'), ('staking', 'Staking'), ('airdrop', 'Airdrop'), ('mining', 'Mining'), ('interest', 'Interest'), ('fork', 'Fork'), ('income', 'Income'), ('gift', 'Gift'), ('donation', 'Donation'), ('cost', 'Cost'), ('lost', 'Lost'), ('fee', 'Fee'), ('other', 'Other')], max_length=10)),
+                ('type', models.CharField(choices=[('send', 'Send'), ('receive', 'Receive'), ('self', 'Self transfer'), ('trade', 'Trade'), ('call', 'Call'), ('deposit', 'Deposit'), ('withdrawal', 'Withdrawal'), ('reward', 'Reward'), ('staking', 'Staking'), ('airdrop', 'Airdrop'), ('mining', 'Mining'), ('interest', 'Interest'), ('fork', 'Fork'), ('income', 'Income'), ('gift', 'Gift'), ('donation', 'Donation'), ('cost', 'Cost'), ('lost', 'Lost'), ('fee', 'Fee'), ('other', 'Other')], max_length=10)),
                 ('method', models.CharField(blank=True, max_length=200)),
                 ('block', models.BigIntegerField(blank=True, null=True)),
                 ('note', models.TextField(blank=True, max_length=10000)),
