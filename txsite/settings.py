@@ -87,7 +87,10 @@ _database = (
     else postgres.embedded_database()
 )
 # A connection may outlive a request, idle and in autocommit; nothing read from it does.
-DATABASES = {"default": {**_database, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+# runserver makes a thread for every request, whose connection nobody would come back to.
+DATABASES = {
+    "default": {**_database, "CONN_MAX_AGE": 0 if DEBUG else 60, "CONN_HEALTH_CHECKS": True}
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
