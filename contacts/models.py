@@ -18,7 +18,7 @@ one_line = RegexValidator(
 
 
 def clean_name(table: str) -> models.CheckConstraint:
-    """A name has no space around it, is one line and is in Unicode's composed form."""
+    """A name is one line without space around it; forms bring it into Unicode's composed form."""
     return models.CheckConstraint(
         condition=Q(name__regex=r"^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$"),
         name=f"{table}_name_is_clean",

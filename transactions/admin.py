@@ -286,6 +286,7 @@ class ImportBatchAdmin(ReadOnly, LedgerAdmin):
     list_select_related = ["made_by"]
     search_fields = ["file_name", "sha256"]
     exclude = ["content"]
+    readonly_fields = ["made_at"]
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportBatch]:
