@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Django's commands; without a DATABASE_URL they use the private PostgreSQL server."""
 
+import getpass
 import os
 import secrets
 import sys
@@ -24,6 +25,8 @@ def main(arguments: list[str]) -> None:
     command = arguments[1] if len(arguments) > 1 else "help"
     if command == "runserver":
         os.environ.setdefault("DEBUG", "1")
+    else:
+        say_who_writes(command)
     try:
         if not os.environ.get("SECRET_KEY"):
             os.environ["SECRET_KEY"] = own_secret_key()
@@ -36,6 +39,13 @@ def main(arguments: list[str]) -> None:
         sys.exit(str(problem))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def say_who_writes(command: str) -> None:
+    """Tell every connection of this process whose changes it makes, for the list of changes."""
+    settings = {"via": "command", "actor": f"{command}\\ ({getpass.getuser()})"}
+    told = " ".join(f"-c txsite.{name}={value}" for name, value in settings.items())
+    os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} {told}".strip()
 
 
 def needs_database(command: str, arguments: list[str]) -> bool:

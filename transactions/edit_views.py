@@ -70,7 +70,7 @@ def show(
     is_stale: bool = False,
 ) -> HttpResponse:
     """The form of one field, alone or on a page of its own."""
-    with snapshot():
+    with snapshot(request):
         record = find(pk)
         context = {
             "transaction": record,
@@ -113,7 +113,7 @@ def scopes(request: HttpRequest, record: Transaction, form: forms.Form) -> list[
 
 def saved(request: HttpRequest, pk: int, what: str) -> HttpResponse:
     """The row as it is now, read after the commit."""
-    with snapshot():
+    with snapshot(request):
         record = find(pk)
         if wants_fragment(request):
             table = TransactionTable([record], can_edit=True)

@@ -18,7 +18,7 @@ from txsite.freshness.middleware import snapshot
 
 FORMATS = ("json",)
 # A list's address may say where its reader stood; an export is of the whole list.
-PLACE = ("sort", "per_page", "cursor")
+PLACE = ("sort", "per_page", "cursor", "min_revision")
 CHUNK = 1_000
 ENTRY_FIELDS = ("wallet", "asset", "contract", "amount", "kind", "counterparty", "contact")
 
@@ -40,13 +40,15 @@ def filtered_by(query: QueryDict) -> QuerySet[Transaction]:
     return filterset.qs
 
 
-def json_lines(queryset: QuerySet[Transaction]) -> Iterator[str]:
+def json_lines(
+    queryset: QuerySet[Transaction], request: HttpRequest | None = None
+) -> Iterator[str]:
     """One JSON object a line and a transaction, by time, network and txid, from one snapshot.
 
     Amounts are text: exact, without exponent or trailing zeros. `txid` is the source's own id
     where there is no chain; a wallet is told by its address, else by its name.
     """
-    with snapshot():
+    with snapshot(request):
         for row in rows(queryset).iterator(chunk_size=CHUNK):
             yield json.dumps(as_object(row)) + "\n"
 
@@ -161,7 +163,7 @@ def export_view(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         queryset = filtered_by(query)
     except CannotExport as problem:
         return render(request, "400.html", {"exception": str(problem)}, status=400)
-    lines = json_lines(queryset)
+    lines = json_lines(queryset, request)
     # The first step, so that what goes wrong at once is an error page and not half a file.
     first = next(lines, "")
     return StreamingHttpResponse(

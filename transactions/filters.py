@@ -510,7 +510,8 @@ def told(query: QueryDict) -> list[Part]:
     parts = [
         (name, value)
         for name in query
-        if name not in ("per_page", "cursor") and (name != "sort" or is_by_asset(query))
+        if name not in ("per_page", "cursor", "min_revision")
+        and (name != "sort" or is_by_asset(query))
         for value in query.getlist(name)
         if value.strip()
     ]

@@ -66,7 +66,7 @@ def import_list(request: HttpRequest) -> HttpResponse:
 def show_list(request: HttpRequest, form: UploadForm, status: int = 200) -> HttpResponse:
     # Before the batches are read: one that ends in between has then ended, and not died.
     running = progress.running()
-    with snapshot():
+    with snapshot(request):
         place = ListForm(request.GET, ORDERINGS, default="-time")
         page = place.page(ImportBatch.objects.for_list()) if place.is_valid() else None
         if page is None and status == 200:
@@ -107,7 +107,7 @@ def show_batch(
     request: HttpRequest, pk: int, answers: AnswersForm | None = None, status: int = 200
 ) -> HttpResponse:
     running = progress.running()
-    with snapshot():
+    with snapshot(request):
         batch = get_object_or_404(with_content().select_related("made_by"), pk=pk)
         place = LinesForm(request.GET)
         is_valid = place.is_valid()

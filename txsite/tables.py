@@ -186,6 +186,8 @@ class ListForm(forms.Form):
     sort = forms.CharField(required=False, max_length=50)
     per_page = forms.IntegerField(required=False, min_value=1, max_value=MAX_PER_PAGE)
     cursor = forms.CharField(required=False, max_length=MAX_CURSOR)
+    # Of every page, and answered before the list is asked.
+    min_revision = forms.CharField(required=False)
 
     def __init__(
         self,

@@ -34,3 +34,24 @@ def raise_version(table: str, columns: tuple[str, ...], *, marks_edited: bool = 
         """,
         f"DROP TRIGGER raise_version ON {table}; DROP FUNCTION {table}_raise_version();",
     )
+
+
+def record_changes(table: str) -> RunSQL:
+    """Have every commit that changes rows of `table` numbered, TRUNCATE included."""
+    triggers = [
+        f"""
+        CREATE TRIGGER record_{event.lower()} AFTER {event} ON {table}
+            {references} FOR EACH STATEMENT EXECUTE FUNCTION txsite_record_change();
+        """
+        for event, references in (
+            ("INSERT", "REFERENCING NEW TABLE AS touched"),
+            ("UPDATE", "REFERENCING NEW TABLE AS touched"),
+            ("DELETE", "REFERENCING OLD TABLE AS touched"),
+            ("TRUNCATE", ""),
+        )
+    ]
+    drops = [
+        f"DROP TRIGGER record_{event} ON {table};"
+        for event in ("insert", "update", "delete", "truncate")
+    ]
+    return RunSQL("".join(triggers), "".join(drops))

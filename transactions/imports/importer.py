@@ -27,7 +27,8 @@ ATTEMPTS = 3
 # Large statements over new tables: compiling them takes longer than running them, and spilling
 # their sorts to disk as well. `importing` tells the triggers that no person is editing.
 SETTINGS = """
-    SELECT set_config('txsite.importing', %s, true), set_config('application_name', %s, true),
+    SELECT set_config('txsite.importing', %s, true), set_config('txsite.via', %s, true),
+        set_config('txsite.actor', %s, true), set_config('application_name', %s, true),
         set_config('jit', 'off', true), set_config('work_mem', '64MB', true)
 """
 
@@ -128,13 +129,17 @@ def _attempt(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> No
 def _import(
     batch: ImportBatch, cursor: CursorWrapper, read: Callable[[CursorWrapper], Reading]
 ) -> None:
-    cursor.execute("SHOW application_name")
-    (name,) = cursor.fetchone()
-    cursor.execute(SETTINGS, ["on", name])
+    cursor.execute(
+        "SELECT current_setting('txsite.via', true), current_setting('txsite.actor', true), "
+        "current_setting('application_name')"
+    )
+    before = cursor.fetchone()
+    actor = batch.made_by.get_username() if batch.made_by else before[1]
+    cursor.execute(SETTINGS, ["on", "import", actor, before[2]])
     reading = read(cursor)
     _finish(batch, reading, merge(cursor, batch.pk))
     # In an open transaction the settings would outlast us.
-    cursor.execute(SETTINGS, ["off", name])
+    cursor.execute(SETTINGS, ["off", *before])
 
 
 def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:

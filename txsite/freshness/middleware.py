@@ -1,4 +1,4 @@
-"""One page, one snapshot."""
+"""One page, one snapshot; and who it is that writes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -6,16 +6,25 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+
+from txsite.freshness.revisions import Revision, current_revision
+
+HEADER = "X-Ledger-Revision"
+MAX_REVISION = 2**63 - 1
 
 
 class SnapshotMiddleware:
     """Answer every GET from one read-only snapshot that spans view and template rendering.
 
     Count, rows, totals and choices of a page then agree, and none of them is older than the
-    request. It stands last in MIDDLEWARE, so that sessions and messages are saved outside of
-    it. Pages about data are never kept by the browser. A view that sets `own_snapshot` opens
-    its own, as a streamed answer has to.
+    request. The answer names the revision that it reflects; who asks for `min_revision=N` gets
+    at least that, or 503. Other requests tell the database who writes. It stands last in
+    MIDDLEWARE, so that sessions and messages are saved outside of the snapshot. Pages about
+    data are never kept by the browser. A view that sets `own_snapshot` opens its own, as a
+    streamed answer has to.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -24,22 +33,31 @@ class SnapshotMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with ExitStack() as request.snapshot:  # type: ignore[attr-defined]
             response = self.get_response(request)
+        revision = getattr(request, "revision", None)
+        if revision and HEADER not in response:
+            response[HEADER] = str(revision.number)
         add_never_cache_headers(response)
         return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
-    ) -> None:
-        if request.method in {"GET", "HEAD"} and not getattr(view, "own_snapshot", False):
-            # Who asks is settled first: it may have to write the session.
-            bool(request.user.is_authenticated)
-            request.snapshot.enter_context(snapshot())  # type: ignore[attr-defined]
+    ) -> HttpResponse | None:
+        # Who asks is settled first: it may have to write the session.
+        user = request.user.get_username() if request.user.is_authenticated else ""
+        if request.method not in {"GET", "HEAD"}:
+            say_who_writes(user, "admin" if is_admin(request) else "page")
+            return None
+        if getattr(view, "own_snapshot", False):
+            return None
+        request.snapshot.enter_context(snapshot(request))  # type: ignore[attr-defined]
+        return too_old(request)
 
 
 @contextmanager
-def snapshot() -> Iterator[None]:
-    """A read-only transaction in which every query sees the same moment.
+def snapshot(request: HttpRequest | None = None) -> Iterator[Revision]:
+    """A read-only transaction in which every query sees the same moment; yields its revision.
 
+    With a request the revision is kept in `request.revision`, for the page and its header.
     Inside an open transaction, as in a TestCase, the isolation is that one's; it only
     becomes read-only.
     """
@@ -47,4 +65,35 @@ def snapshot() -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"SET TRANSACTION {isolation} READ ONLY")
-        yield
+        revision = current_revision()
+        if request is not None:
+            request.revision = revision  # type: ignore[attr-defined]
+        yield revision
+
+
+def is_admin(request: HttpRequest) -> bool:
+    return request.path.startswith(reverse("admin:index"))
+
+
+def say_who_writes(actor: str, via: str) -> None:
+    """Tell this connection's transactions, until it is told anew, whose changes they are."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('txsite.actor', %s, false), set_config('txsite.via', %s, false)",
+            [actor, via],
+        )
+
+
+def too_old(request: HttpRequest) -> HttpResponse | None:
+    """503 when the snapshot is older than the `min_revision` that was asked for."""
+    asked = request.GET.get("min_revision", "")
+    if not asked:
+        return None
+    if not (asked.isascii() and asked.isdigit() and int(asked) <= MAX_REVISION):
+        context = {"exception": "min_revision is the number of a change, such as 23574."}
+        return render(request, "400.html", context, status=400)
+    if int(asked) <= request.revision.number:  # type: ignore[attr-defined]
+        return None
+    response = render(request, "503.html", {"asked": int(asked)}, status=503)
+    response["Retry-After"] = "1"
+    return response

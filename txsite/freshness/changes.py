@@ -1,0 +1,103 @@
+"""What happened to the ledger, newest first; and for open pages, whether anything did."""
+
+import django_tables2
+from django import forms
+from django.contrib.auth.decorators import permission_required
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from txsite.models import Change
+from txsite.tables import ListForm, ListTable, Ordering, Page
+
+MAX_ANSWERED = 200
+VIAS = ("page", "admin", "import", "command", "SQL")
+ORDERINGS = {"revision": Ordering(F("revision"), "number", newest_first=True)}
+
+
+class ChangeForm(ListForm):
+    """The filters of the list of changes: all that were made after `since`, or just one."""
+
+    since = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
+    revision = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
+    actor = forms.CharField(required=False, max_length=200)
+    via = forms.ChoiceField(required=False, choices=[("", "any"), *((via, via) for via in VIAS)])
+
+
+class ChangeTable(ListTable):
+    revision = django_tables2.Column(verbose_name="Change", attrs={"th": {"data-sort": "revision"}})
+    committed_at = django_tables2.Column(verbose_name="Time (UTC)")
+    actor = django_tables2.Column(verbose_name="Who")
+    via = django_tables2.Column(verbose_name="Through")
+    summary = django_tables2.Column(verbose_name="What")
+
+    class Meta:
+        attrs = {"class": "changes", "caption": "Changes"}
+
+    def render_committed_at(self, record: Change) -> SafeString:
+        return format_html(
+            '<time datetime="{}">{}</time>',
+            record.committed_at.isoformat(),
+            record.committed_at.strftime("%Y-%m-%d %H:%M:%S"),
+        )
+
+    def render_actor(self, record: Change) -> SafeString:
+        return format_html("<bdi>{}</bdi>", record.actor)
+
+    def render_summary(self, record: Change) -> SafeString:
+        return format_html_join(format_html("<br>"), "{}", ((text,) for text in record.summary))
+
+
+@require_safe
+@permission_required("transactions.view_transaction", raise_exception=True)
+def change_list(request: HttpRequest) -> HttpResponse:
+    """The changes; as JSON those after `since`, or 204 when there are none."""
+    form = ChangeForm(request.GET, ORDERINGS, default="-revision")
+    is_valid = form.is_valid()
+    if "application/json" in request.headers.get("Accept", ""):
+        return as_json(request, form, is_valid)
+    changes = Change.objects.filter(revision__isnull=False)
+    if is_valid:
+        asked = form.cleaned_data
+        if asked["since"] is not None:
+            changes = changes.filter(revision__gt=asked["since"])
+        if asked["revision"] is not None:
+            changes = changes.filter(revision=asked["revision"])
+        if asked["actor"]:
+            changes = changes.filter(actor__icontains=asked["actor"])
+        if asked["via"]:
+            changes = changes.filter(via=asked["via"])
+    page = form.page(changes) if is_valid else Page([], None, None)
+    table = ChangeTable(page.rows, sort=form.cleaned_data.get("sort", ""), orderings=ORDERINGS)
+    context = {"form": form, "is_valid": is_valid, "page": page, "table": table}
+    return render(request, "changes.html", context, status=200 if is_valid else 400)
+
+
+def as_json(request: HttpRequest, form: ChangeForm, is_valid: bool) -> HttpResponse:
+    """204 when nothing happened after `since`; else the changes, the oldest first.
+
+    `complete` is false when there are more than are told, or some are no longer kept: then
+    only the page itself tells what became of it.
+    """
+    if not is_valid:
+        return JsonResponse({"errors": form.errors}, status=400)
+    since = form.cleaned_data["since"] or 0
+    now = request.revision.number  # type: ignore[attr-defined]
+    if since >= now:
+        return HttpResponse(status=204)
+    changes = list(Change.objects.filter(revision__gt=since).order_by("revision")[:MAX_ANSWERED])
+    is_complete = len(changes) == now - since
+    told = [
+        {
+            "revision": change.revision,
+            "committed_at": change.committed_at.isoformat(),
+            "actor": change.actor,
+            "via": change.via,
+            "tables": change.tables,
+        }
+        for change in changes
+    ]
+    return JsonResponse({"revision": now, "complete": is_complete, "changes": told})

@@ -1,0 +1,28 @@
+"""The ledger's revision: the number of the last commit that changed it.
+
+The database gives it at commit, in commit order, whoever writes; see
+`txsite/migrations/0001_revisions.py`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Which commit a snapshot reflects, and when that was; no time before the first one."""
+
+    number: int
+    committed_at: datetime | None
+
+
+def current_revision() -> Revision:
+    """The revision of the snapshot that this transaction reads in; one indexed row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.revision, c.committed_at FROM txsite_revision r "
+            "LEFT JOIN txsite_change c ON c.revision = r.revision"
+        )
+        return Revision(*cursor.fetchone())
