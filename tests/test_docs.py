@@ -12,8 +12,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 READS_A_VARIABLE = re.compile(r'(?:environ(?:\.\w+)?\s*[\[(]|is_on\()\s*"(\w+)"')
-# Django's own, and set in every entry point.
-NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE"}
+# Django's and Python's own, which our programs set.
+NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE", "PYTHONUNBUFFERED"}
 
 
 def source_files() -> Iterator[Path]:

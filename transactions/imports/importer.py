@@ -19,7 +19,7 @@ from transactions.imports.staging import stage
 from transactions.models import ImportBatch, Wallet
 
 CANCELLED = "The import was cancelled. Nothing of the file is in the ledger."
-NOTHING_IMPORTED = "None of the {:,} lines could be imported; each says why."
+NOTHING_IMPORTED = "No line of the file could be imported; each says why ({:,} rejected)."
 # Somebody deleted or merged what the import had just found, or waited for us as we for them.
 MEANWHILE = {"23503", "23505", "40P01"}  # foreign key, unique, deadlock
 ATTEMPTS = 3
