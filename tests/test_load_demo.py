@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from factories import make_batch
+from factories import make_batch, make_user
 
 from transactions.imports.formats import open_table
 from transactions.imports.rows import Options
@@ -79,3 +79,19 @@ def test_the_options_are_those_that_the_files_need() -> None:
                 known.questions(table, Options(said.get("wallet", ""), said.get("network", "")))
                 == []
             )
+
+
+def test_a_site_that_has_users_gets_no_login(settings: Any) -> None:
+    settings.DEBUG = True
+    make_user("Managers", "alice")
+    assert "Log in" not in load()
+    assert [user.username for user in User.objects.all()] == ["alice"]
+
+
+def test_a_login_with_a_password_of_its_own_is_not_told(settings: Any) -> None:
+    settings.DEBUG = True
+    load()
+    user = User.objects.get()
+    user.set_password("something better")
+    user.save()
+    assert "Log in" not in load()

@@ -54,13 +54,16 @@ PASSWORD = "demo"  # noqa: S105
 
 
 class Command(BaseCommand):
-    help = "Fills an empty ledger with invented transactions; with DEBUG, makes a login too."
+    help = "Fills an empty ledger with invented transactions; with DEBUG, a login for a site without users."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not ImportBatch.objects.exists():
+        is_first = not User.objects.exists()
+        if not (ImportBatch.objects.exists() or Transaction.objects.exists()):
             self.load()
-        if settings.DEBUG:
+        if settings.DEBUG and is_first:
             self.make_user()
+        if settings.DEBUG:
+            self.tell_login()
 
     def load(self) -> None:
         for name, said in OPTIONS.items():
@@ -72,12 +75,14 @@ class Command(BaseCommand):
         self.stdout.write(f"The demo ledger has {Transaction.objects.count()} transactions.")
 
     def make_user(self) -> None:
-        user, is_new = User.objects.get_or_create(username=USER, defaults={"is_staff": True})
-        if is_new:
-            user.set_password(PASSWORD)
-            user.save()
-            user.groups.add(Group.objects.get(name="Managers"))
-        self.stdout.write(f"Log in as {USER} with the password {PASSWORD}.")
+        user = User.objects.create_user(USER, password=PASSWORD, is_staff=True)
+        user.groups.add(Group.objects.get(name="Managers"))
+
+    def tell_login(self) -> None:
+        """As long as it is the one that everybody knows."""
+        user = User.objects.filter(username=USER, is_active=True).first()
+        if user and user.check_password(PASSWORD):
+            self.stdout.write(f"Log in as {USER} with the password {PASSWORD}.")
 
 
 def add_people() -> None:
