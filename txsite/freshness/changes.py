@@ -7,7 +7,7 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from txsite.models import Change
@@ -48,7 +48,7 @@ class ChangeTable(ListTable):
         return format_html("<bdi>{}</bdi>", record.actor)
 
     def render_summary(self, record: Change) -> SafeString:
-        return format_html_join(format_html("<br>"), "{}", ((text,) for text in record.summary))
+        return format_html_join(mark_safe("<br>"), "{}", ((text,) for text in record.summary))
 
 
 @require_safe

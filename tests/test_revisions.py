@@ -1,0 +1,314 @@
+"""Every commit that changes the ledger has one number, in commit order, whoever makes it."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.checks import run_checks
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from factories import (
+    make_batch,
+    make_contact,
+    make_entry,
+    make_label,
+    make_transaction,
+    make_user,
+    our_wallet,
+)
+
+from transactions.models import Transaction
+from txsite.freshness.revisions import current_revision
+from txsite.models import Change
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def psql() -> Iterator[psycopg.Connection]:
+    """Somebody at psql; each statement commits."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as somebody:
+        yield somebody
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    client.force_login(make_user("Viewers"))
+    return client
+
+
+def now() -> int:
+    return current_revision().number
+
+
+def last() -> Change:
+    return Change.objects.get(revision=now())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE transactions_transaction SET note = 'x'",
+        "UPDATE transactions_entry SET amount = 2",
+        "UPDATE transactions_label SET colour = 'red'",
+        "UPDATE transactions_wallet SET name = 'Main'",
+        "UPDATE transactions_asset SET symbol = 'X'",
+        "UPDATE transactions_importbatch SET error = 'x'",
+        "UPDATE contacts_contact SET note = 'x'",
+        "UPDATE contacts_address SET contact_id = NULL",
+        "DELETE FROM transactions_transactionlabel",
+        "DELETE FROM transactions_importline",
+        "TRUNCATE transactions_importline",
+        "INSERT INTO contacts_contact (name, note, version) VALUES ('Carol', '', 1)",
+    ],
+)
+def test_every_kind_of_change_by_anybody_gets_the_next_number(
+    psql: psycopg.Connection, statement: str
+) -> None:
+    contact = make_contact()
+    make_transaction(labels=["Rent"], contact=contact)
+    make_batch(lines=[{}])
+    before = now()
+    psql.execute(statement)
+    assert now() == before + 1
+    assert (last().actor, last().via) == (connection.settings_dict["USER"], "SQL")
+    operation = statement.split()[0].lower()
+    assert [what.split()[1] for what in last().tables] == [operation]
+
+
+def test_statement_that_touches_no_row_is_no_change(psql: psycopg.Connection) -> None:
+    before = now()
+    psql.execute("UPDATE transactions_transaction SET note = 'x'")
+    psql.execute("SELECT count(*) FROM transactions_transaction")
+    assert now() == before
+
+
+def test_one_transaction_is_one_change_with_all_its_rows(psql: psycopg.Connection) -> None:
+    make_transaction()
+    before = now()
+    with psql.transaction():
+        for _ in range(3):
+            psql.execute("UPDATE transactions_transaction SET note = note || 'x'")
+        psql.execute("INSERT INTO contacts_contact (name, note, version) VALUES ('Bob', '', 1)")
+    assert now() == before + 1
+    assert last().tables == {"transactions_transaction update": 3, "contacts_contact insert": 1}
+
+
+def test_what_is_rolled_back_has_no_number(psql: psycopg.Connection) -> None:
+    make_transaction()
+    before = now()
+    with psql.transaction(force_rollback=True):
+        psql.execute("UPDATE transactions_transaction SET note = 'x'")
+    with psql.transaction(), psql.transaction(force_rollback=True):
+        psql.execute("UPDATE transactions_transaction SET note = 'x'")
+    assert now() == before
+
+
+def test_change_says_who_and_through_what(client: Client, psql: psycopg.Connection) -> None:
+    made = make_transaction()
+    editor = make_user("Managers", "alice", is_staff=True)
+    client.force_login(editor)
+    client.post(f"/transactions/{made.pk}/note/", {"note": "x", "version": 1})
+    assert (last().actor, last().via) == ("alice", "page")
+    client.post("/admin/transactions/label/add/", {"name": "Rent", "colour": "red"})
+    assert (last().actor, last().via) == ("alice", "admin")
+    psql.execute("UPDATE transactions_transaction SET note = 'y'")
+    assert last().via == "SQL"
+
+
+def test_number_is_not_given_before_the_commit(psql: psycopg.Connection) -> None:
+    made = make_transaction()
+    before = now()
+    with psql.transaction():
+        psql.execute("UPDATE transactions_transaction SET note = 'first'")
+        # Another commit comes in between, and is first.
+        Transaction.objects.filter(pk=made.pk + 1).update(note="no such row")
+        make_contact("Bob")
+        assert now() == before + 1
+    assert now() == before + 2
+    assert last().tables == {"transactions_transaction update": 1}
+
+
+def test_numbers_have_no_gap_or_repeat_and_readers_see_them_in_order() -> None:
+    """Eight writers on foreign keys that are checked at commit, and a reader all the while."""
+    wallet = our_wallet()
+    made = [make_transaction() for _ in range(8)]
+    before, commits, seen = now(), 25, []
+    done = threading.Event()
+
+    def write(number: int) -> None:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as mine:
+            for turn in range(commits):
+                with mine.transaction():
+                    mine.execute(
+                        "INSERT INTO transactions_entry (transaction_id, timestamp, wallet_id, "
+                        "asset_id, amount, kind, ordinal) SELECT t.id, t.timestamp, %s, a.id, %s, "
+                        "'transfer', 0 FROM transactions_transaction t, transactions_asset a "
+                        "WHERE t.id = %s",
+                        [wallet.pk, turn + 2, made[number].pk],
+                    )
+                    mine.execute(
+                        "UPDATE transactions_transaction SET note = %s WHERE id = %s",
+                        [str(turn), made[number - turn % 3].pk],
+                    )
+
+    def read() -> None:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as mine:
+            while not done.is_set():
+                row = mine.execute(
+                    "SELECT (SELECT revision FROM txsite_revision), "
+                    "(SELECT max(revision) FROM txsite_change), "
+                    "(SELECT count(*) FROM txsite_change WHERE revision > %s)",
+                    [before],
+                ).fetchone()
+                assert row
+                seen.append(row)
+
+    reader = threading.Thread(target=read)
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    reader.join()
+    # A deadlock would have ended its writer before its last commit.
+    assert now() == before + 8 * commits
+    numbers = Change.objects.filter(revision__gt=before).values_list("revision", flat=True)
+    assert sorted(numbers) == list(range(before + 1, before + 8 * commits + 1))
+    assert all(number == newest == before + count for number, newest, count in seen)
+    assert [row[0] for row in seen] == sorted(row[0] for row in seen)
+
+
+def test_numbering_goes_on_after_the_counter_is_restored(psql: psycopg.Connection) -> None:
+    """A restored database has transaction ids that begin anew: old ones may come again."""
+    make_transaction()
+    before = now()
+    with psql.transaction():
+        psql.execute(
+            "UPDATE txsite_change SET xid = pg_current_xact_id() WHERE revision = %s", [before]
+        )
+        psql.execute("UPDATE transactions_transaction SET note = 'x'")
+    assert now() == before + 1
+    assert Change.objects.filter(revision__in=[before, before + 1]).count() == 2
+
+
+def test_old_changes_are_dropped(psql: psycopg.Connection) -> None:
+    make_transaction()
+    psql.execute("UPDATE txsite_revision SET revision = revision - revision %% 1000 + 200999", [])
+    psql.execute("UPDATE transactions_transaction SET note = 'x'")
+    assert list(Change.objects.values_list("revision", flat=True)) == [now()]
+
+
+def test_check_fails_when_a_table_has_lost_its_trigger(psql: psycopg.Connection) -> None:
+    def complaints() -> list[str]:
+        return [
+            error.id for error in run_checks(databases=["default"]) if error.id == "txsite.E001"
+        ]
+
+    assert complaints() == []
+    psql.execute("ALTER TABLE transactions_entry DISABLE TRIGGER record_delete")
+    try:
+        assert complaints() == ["txsite.E001"]
+    finally:
+        psql.execute("ALTER TABLE transactions_entry ENABLE TRIGGER record_delete")
+
+
+# --- Receipts
+
+
+def test_every_page_names_its_change(viewer: Client) -> None:
+    made = make_transaction()
+    label = make_label("Rent")
+    for path in (
+        "/transactions/",
+        "/transactions/?label=Nobody",
+        f"/transactions/{made.pk}/",
+        "/balances/",
+        "/contacts/",
+        "/imports/",
+        "/changes/",
+        "/transactions/export/?format=json",
+        "/labels/complete/?q=R",
+    ):
+        answer = viewer.get(path)
+        assert answer["X-Ledger-Revision"] == str(now()), path
+    page = viewer.get("/transactions/").content.decode()
+    assert f'href="/changes/?revision={now()}"' in page
+    label.delete()
+    assert viewer.get("/balances/")["X-Ledger-Revision"] == str(now())
+
+
+def test_fragment_after_an_edit_names_a_change_that_has_it(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    made = make_transaction()
+    before = now()
+    answer = client.post(
+        f"/transactions/{made.pk}/note/", {"note": "x", "version": 1}, headers={"X-Fragment": "1"}
+    )
+    assert int(answer["X-Ledger-Revision"]) == now() == before + 1
+
+
+def test_page_that_is_asked_for_a_later_change_is_refused(viewer: Client) -> None:
+    make_transaction()
+    assert viewer.get(f"/transactions/?min_revision={now()}").status_code == 200
+    answer = viewer.get(f"/transactions/?min_revision={now() + 1}")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert "data-id" not in answer.content.decode()
+    for bad in ("x", "-1", "9" * 30, "%00", "1e3"):
+        assert viewer.get(f"/balances/?min_revision={bad}").status_code == 400
+
+
+def test_changes_are_listed_newest_first_and_filtered(client: Client) -> None:
+    client.force_login(make_user("Editors", "alice"))
+    made = make_transaction()
+    client.post(f"/transactions/{made.pk}/labels/", {"add": "Rent"})
+    page = client.get("/changes/").content.decode()
+    assert page.index(f">{now()}<") < page.index(f">{now() - 1}<")
+    assert "1 labels of transactions added" in page
+    page = client.get("/changes/?via=page&actor=ALICE").content.decode()
+    assert page.count('<td class="col-revision"') == 1
+    for bad in ("via=magic", "since=x", "since=-1", "colour=red", "actor=%00", "sort=actor"):
+        assert client.get(f"/changes/?{bad}").status_code == 400
+
+
+def asked(client: Client, since: int) -> tuple[int, Any]:
+    answer = client.get(f"/changes/?since={since}", headers={"Accept": "application/json"})
+    return answer.status_code, json.loads(answer.content) if answer.content else None
+
+
+def test_open_page_is_told_what_happened_since(viewer: Client) -> None:
+    make_transaction()
+    before = now()
+    assert asked(viewer, before) == (204, None)
+    make_contact("Bob")
+    status, told = asked(viewer, before)
+    assert status == 200
+    assert (told["revision"], told["complete"]) == (before + 1, True)
+    assert [change["tables"] for change in told["changes"]] == [{"contacts_contact insert": 1}]
+    assert asked(viewer, before + 1) == (204, None)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM txsite_change")
+    assert asked(viewer, before)[1]["complete"] is False
+
+
+def test_viewer_without_rights_is_told_nothing(client: Client) -> None:
+    assert client.get("/changes/?since=0").status_code == 302
+    client.force_login(make_user(None))
+    assert client.get("/changes/?since=0").status_code == 403
+
+
+def test_command_names_itself(tmp_path: Any) -> None:
+    make_entry(make_transaction(), "3")
+    file = tmp_path / "export.csv"
+    file.write_text(
+        "Date,Received Amount,Received Currency,TxHash\n2024-01-02 03:04:05 UTC,1,BTC,abc\n"
+    )
+    call_command("import_transactions", str(file), wallet="Kraken")
+    assert last().via == "import"
+    assert last().tables["transactions_transaction insert"] == 1
