@@ -24,8 +24,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 INSTALLED = VENV / "requirements.sha256"
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-diagnosis.txt")
 HOST = "127.0.0.1"
+PROOFS = {"diagnosis": "tests/diagnosis/run.py"}
 CHROMIUM_NAMES = (
     "chromium",
     "chromium-browser",
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str]) -> int:
             return run(options.port)
         if options.command == "check":
             return check()
+        if options.command == "prove":
+            runner = PROOFS[options.proof]
+            return subprocess.run([PYTHON, runner, *pytest_arguments]).returncode
         return test(options.postgres, options.browser, pytest_arguments)
     except postgres.CannotServe as problem:
         sys.exit(str(problem))
@@ -71,8 +75,12 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "--browser", action="store_true", help="install Chromium first where there is none"
     )
     commands.add_parser("check", help="formatting, lint, types, migrations, deployment settings")
+    prove_options = commands.add_parser(
+        "prove", help="longer proofs, of minutes; other arguments are the proof's", add_help=False
+    )
+    prove_options.add_argument("proof", choices=sorted(PROOFS))
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command != "test":
+    if rest and options.command not in ("test", "prove"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return options, rest
 

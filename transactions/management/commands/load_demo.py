@@ -54,7 +54,7 @@ PASSWORD = "demo"  # noqa: S105
 
 
 class Command(BaseCommand):
-    help = "Fills an empty ledger with invented transactions; with DEBUG, a login for a site without users."
+    help = "Fills an empty ledger with invented transactions; with DEBUG, the first login too."
 
     def handle(self, *args: Any, **options: Any) -> None:
         is_first = not User.objects.exists()
