@@ -175,7 +175,9 @@ def run(port: int) -> int:
     try:
         if not os.environ.get("DATABASE_URL"):
             lock = postgres.join_embedded()
-        for arguments in (["migrate", "--verbosity=0"], ["load_demo"]):
+        # The demo is for the private server alone, not for one that somebody else set up.
+        demo = [] if lock is None else [["load_demo"]]
+        for arguments in (["migrate", "--verbosity=0"], *demo):
             code = subprocess.run([PYTHON, "manage.py", *arguments]).returncode
             if code != 0:
                 return code

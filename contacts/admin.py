@@ -106,6 +106,10 @@ class NewAddresses(forms.BaseInlineFormSet):
     def get_default_prefix(cls) -> str:
         return "new"
 
+    def initial_form_count(self) -> int:
+        """None of these forms is of a row that was shown, whatever the form says."""
+        return 0
+
 
 class KnownAddressInline(admin.TabularInline):
     model = Address
@@ -170,7 +174,13 @@ class ContactAdmin(MergingAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[type[InlineModelAdmin]]:
         inlines: list[type[InlineModelAdmin]] = []
-        if obj and 1 <= obj.address_count <= MAX_INLINE:
+        # What was shown is what comes back, whatever was added meanwhile.
+        is_shown = (
+            "known-TOTAL_FORMS" in request.POST
+            if request.method == "POST"
+            else obj and 1 <= obj.address_count <= MAX_INLINE
+        )
+        if obj and is_shown:
             inlines.append(KnownAddressInline)
         # Taking an address that is known is a change of it.
         if request.user.has_perms(["contacts.add_address", "contacts.change_address"]):

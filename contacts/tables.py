@@ -90,10 +90,9 @@ class AddressTable(ListTable):
 
     def render_address(self, record: Address) -> SafeString:
         return format_html(
-            '<button type="button" class="copy address" data-copy="{0}" title="{0}" '
-            'aria-label="Copy address {0}"><bdi>{1}</bdi></button>',
+            '<span class="address whole">{0}</span> <button type="button" class="copy small" '
+            'data-copy="{0}" aria-label="Copy address {0}">copy</button>',
             record.display,
-            record.shortened,
         )
 
     def render_transaction_count(self, record: Any) -> SafeString:

@@ -855,3 +855,58 @@ def test_deleting_a_contact_keeps_addresses_and_transactions(manager: Client) ->
 
 def test_every_model_of_the_ledger_is_there() -> None:
     assert set(OURS) <= set(admin.site._registry)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "contacts/contact/?name__regex=(",
+        "transactions/transaction/?id__regex=(",
+        "transactions/transaction/?timestamp__gte=9999-12-31T23:59:59-23:00",
+        "transactions/transaction/?timestamp__year=99999",
+        "transactions/transaction/?status__exact=%00",
+    ],
+)
+def test_lookup_that_no_link_asks_is_refused_and_never_an_error(client: Client, path: str) -> None:
+    client.force_login(make_user("Managers", is_staff=True))
+    make_transaction(note="canary")
+    answer = client.get(f"/admin/{path}")
+    assert answer.status_code in {200, 302, 400}
+    assert b"canary" not in answer.content
+
+
+@pytest.mark.parametrize("action", ["merge", "delete_selected"])
+@pytest.mark.parametrize("chosen", ["abc", "\0", "9" * 30])
+def test_rows_that_cannot_be_are_refused(client: Client, action: str, chosen: str) -> None:
+    client.force_login(make_user("Managers", is_staff=True))
+    make_contact("Alice")
+    data = {"action": action, "_selected_action": chosen}
+    assert client.post("/admin/contacts/contact/", data).status_code == 302
+    assert Contact.objects.count() == 1
+
+
+def test_nothing_of_the_ledger_is_told_after_the_logout(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    client.post("/contacts/add/", {"name": "Canary", "note": ""})
+    client.post("/logout/")
+    assert b"Canary" not in client.get("/login/").content
+    client.force_login(make_user("Viewers"))
+    assert b"Canary" not in client.get("/balances/").content
+
+
+def test_contact_form_is_saved_although_somebody_added_an_address_meanwhile(
+    client: Client,
+) -> None:
+    client.force_login(make_user("Managers", is_staff=True))
+    alice = make_contact("Alice")
+    data = {
+        "name": "Alice",
+        "note": "typed meanwhile",
+        "version": alice.version,
+        "new-TOTAL_FORMS": 0,
+        "new-INITIAL_FORMS": 0,
+    }
+    make_address(contact=alice)
+    assert client.post(f"/admin/contacts/contact/{alice.pk}/change/", data).status_code == 302
+    alice.refresh_from_db()
+    assert alice.note == "typed meanwhile"

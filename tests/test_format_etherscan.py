@@ -362,3 +362,32 @@ def test_internal_status_that_is_unknown_is_rejected() -> None:
     content = INTERNAL.replace(b'"0","","call"', b'"2","","call"', 1)
     (reason,) = reasons(content, ON_ETHEREUM)
     assert reason.startswith("Line 2: Status '2' is neither 0 (fine) nor 1 (failed).")
+
+
+def test_transaction_of_which_only_an_inner_call_failed_went_through() -> None:
+    """The number in `Error(1)` is the receipt's status: 1 is a transaction that succeeded."""
+    content = TRANSACTIONS.replace(b'"Error(0)","out of gas"', b'"Error(1)","execution reverted"')
+    [row] = [row for row in rows(content, ON_ETHEREUM) if row.line == 5]
+    assert row.status == "ok"
+    assert [movement.amount for movement in row.movements] == [
+        Decimal("-63.54"),
+        Decimal("-0.00512"),
+    ]
+
+
+def test_transaction_that_stands_in_its_file_twice_counts_once() -> None:
+    """As in two downloads that were put together; a hash has one row in this file."""
+    head, *lines = TRANSACTIONS.splitlines(keepends=True)
+    twice = head + b"".join(lines) + b"".join(lines)
+    assert len(rows(TRANSACTIONS, ON_ETHEREUM)) == len(lines)
+    refused = reasons(twice, ON_ETHEREUM)
+    assert len(refused) == len(lines)
+    assert "an earlier line told of this transaction already" in refused[0]
+
+
+def test_two_columns_that_mean_the_same_are_refused() -> None:
+    head, *lines = TRANSACTIONS.splitlines(keepends=True)
+    content = head.replace(b'"Transaction Hash"', b'"Transaction Hash","Txhash"', 1)
+    assert content != head
+    with pytest.raises(FileError, match="mean the same"):
+        rows(content + b"".join(b'"x",' + line for line in lines), ON_ETHEREUM)

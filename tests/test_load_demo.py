@@ -16,6 +16,12 @@ from transactions.models import ImportBatch, ImportLine, Label, Transaction, Wal
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def private_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where nobody has set up a server of their own."""
+    monkeypatch.delenv("DATABASE_URL")
+
+
 def load() -> str:
     out = StringIO()
     call_command("load_demo", stdout=out)
@@ -59,6 +65,7 @@ def test_a_ledger_that_has_files_gets_none() -> None:
     assert not Transaction.objects.exists()
 
 
+@pytest.mark.usefixtures("private_server")
 def test_the_login_is_made_only_while_debugging(settings: Any) -> None:
     assert "Log in" not in load()
     assert not User.objects.exists()
@@ -81,6 +88,7 @@ def test_the_options_are_those_that_the_files_need() -> None:
             )
 
 
+@pytest.mark.usefixtures("private_server")
 def test_a_site_that_has_users_gets_no_login(settings: Any) -> None:
     settings.DEBUG = True
     make_user("Managers", "alice")
@@ -88,6 +96,7 @@ def test_a_site_that_has_users_gets_no_login(settings: Any) -> None:
     assert [user.username for user in User.objects.all()] == ["alice"]
 
 
+@pytest.mark.usefixtures("private_server")
 def test_a_login_with_a_password_of_its_own_is_not_told(settings: Any) -> None:
     settings.DEBUG = True
     load()
@@ -95,3 +104,9 @@ def test_a_login_with_a_password_of_its_own_is_not_told(settings: Any) -> None:
     user.set_password("something better")
     user.save()
     assert "Log in" not in load()
+
+
+def test_a_server_that_somebody_set_up_gets_no_login(settings: Any) -> None:
+    settings.DEBUG = True
+    assert "Log in" not in load()
+    assert not User.objects.exists()

@@ -42,6 +42,8 @@ class FilesField(forms.FileField):
                 f"{name} has {size / 2**20:,.0f} MB; at most {MAX_SIZE // 2**20} MB can be "
                 "uploaded. Use “manage.py import_transactions” on the server, or split it."
             )
+        if not size:
+            raise forms.ValidationError(f"{name} is empty. Export it again.")
         return super().clean(file)
 
 

@@ -25,7 +25,7 @@ def is_on(name: str, default: bool) -> bool:
 DEBUG = is_on("DEBUG", False)
 # manage.py makes a key of its own in var/; wsgi.py refuses to start without one.
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
-ALLOWED_HOSTS = [host for host in os.environ.get("ALLOWED_HOSTS", "").split(",") if host] or [
+ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "").replace(",", " ").split() or [
     "127.0.0.1",
     "localhost",
     "[::1]",

@@ -37,6 +37,11 @@ PARAMETERS: dict[str, Any] = {
 REFUSE_LINES = """
     UPDATE staged_line SET reason = refused.reason FROM (
         SELECT l.line, CASE
+            WHEN l.network IS NULL AND EXISTS (
+                SELECT FROM transactions_wallet known
+                WHERE known.kind = 'address' AND known.name <> ''
+                    AND lower(known.name) = lower(w.name)
+            ) THEN 'The wallet is an address on a chain: write the address, and its network.'
             WHEN (l.network IS NULL) <> (l.txid IS NULL)
                 OR (l.network IS NULL) = (l.external_id IS NULL)
                 THEN 'The line is known neither by network and hash nor by an id of its source.'
@@ -274,7 +279,8 @@ TOLD_TRANSACTIONS = """
             greatest(t.method COLLATE "C", told.method) AS method,
             CASE WHEN t.is_edited THEN t.note ELSE greatest(t.note COLLATE "C", told.note) END
                 AS note,
-            CASE WHEN t.is_edited OR lower(contact.name) COLLATE "C" >= lower(told.contact)
+            CASE WHEN t.is_edited OR contact.version > 1
+                    OR lower(contact.name) COLLATE "C" >= lower(told.contact)
                 THEN NULL ELSE told.contact END AS new_contact,
             (%(types)s::text[])[least(
                 told.type_rank,
@@ -337,6 +343,38 @@ TOLD_ENTRIES = """
         'transfer', counterparty_id, 0, 0
     FROM undone;
     ANALYZE told_entry;
+
+    -- A movement on a chain whose other side one file tells and another does not is one movement.
+    DROP TABLE IF EXISTS pg_temp.told_side;
+    CREATE TEMP TABLE told_side ON COMMIT DROP AS
+    SELECT transaction_id, wallet_id, asset_id, amount, count(*) AS known_sides FROM (
+        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount FROM told_entry e
+        WHERE e.kind = 'transfer' AND e.counterparty_id IS NOT NULL
+        UNION ALL
+        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount
+        FROM transactions_entry e JOIN told_transaction t ON t.known_id = e.transaction_id
+        WHERE e.kind = 'transfer' AND e.counterparty_id IS NOT NULL
+    ) side
+    WHERE transaction_id IN (
+        SELECT id FROM told_transaction WHERE network IS NOT NULL
+    ) AND transaction_id IN (
+        SELECT transaction_id FROM told_entry WHERE counterparty_id IS NULL AND kind = 'transfer'
+        UNION ALL
+        SELECT e.transaction_id
+        FROM transactions_entry e JOIN told_transaction t ON t.known_id = e.transaction_id
+        WHERE e.counterparty_id IS NULL AND e.kind = 'transfer'
+    )
+    GROUP BY transaction_id, wallet_id, asset_id, amount;
+
+    DELETE FROM told_entry e USING told_side s
+    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount)
+            = (s.transaction_id, s.wallet_id, s.asset_id, s.amount)
+        AND e.kind = 'transfer' AND e.counterparty_id IS NULL AND e.ordinal < s.known_sides;
+
+    DELETE FROM transactions_entry e USING told_side s
+    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount)
+            = (s.transaction_id, s.wallet_id, s.asset_id, s.amount)
+        AND e.kind = 'transfer' AND e.counterparty_id IS NULL AND e.ordinal < s.known_sides;
 """
 # Fees do not make a type. One asset's movements add up over all wallets, so what only went from
 # one of ours to another is `self`, and so is a zero one whose other side is a wallet of the
@@ -386,6 +424,11 @@ ADD_LABELS = """
         SELECT FROM transactions_transactionlabel known
         JOIN transactions_label label ON label.id = known.label_id
         WHERE known.transaction_id = t.known_id AND lower(label.name) = lower(told.name)
+    ) AND NOT EXISTS (
+        -- This very line has brought its labels before: one that is missing was taken off.
+        SELECT FROM transactions_importline brought JOIN staged_line s ON s.raw = brought.raw
+        WHERE brought.transaction_id = t.known_id AND s.line = l.line
+            AND brought.outcome <> 'rejected'
     )
     GROUP BY t.id, t.known_id, lower(told.name);
 
@@ -493,12 +536,13 @@ FIELD_CHANGE = """
 """
 NOT_TAKEN = """
     INSERT INTO told_change
-    SELECT l.line, 3000, 'the note is not taken, since a person has edited it', false
+    SELECT l.line, 3000, 'the note is not taken, since a person has edited note or contact', false
     FROM told_transaction t JOIN told_line l USING (number)
     WHERE t.is_edited AND l.is_accepted AND l.note NOT IN ('', t.old_note);
 
     INSERT INTO told_change
-    SELECT l.line, 3001, 'the contact is not taken, since a person has chosen it', false
+    SELECT l.line, 3001, 'the contact is not taken, since a person has edited note or contact',
+        false
     FROM told_transaction t JOIN told_line l USING (number)
     WHERE t.is_edited AND l.is_accepted AND l.contact <> ''
         AND lower(l.contact) IS DISTINCT FROM lower(t.old_contact);

@@ -38,7 +38,7 @@ def find_binaries(data: Path, wanted: int | None, account: Account | None) -> Pa
             return folder
         if version:
             found.append(f"{version} in {folder}")
-    there = ", ".join(found) or "none"
+    there = ", ".join(dict.fromkeys(found)) or "none"
     if wanted is None:
         raise CannotServe(f"No PostgreSQL to start was found ({there}): {WAYS_OUT}.")
     raise CannotServe(

@@ -268,6 +268,11 @@ def token_text(text: str, limit: int) -> str:
         text = unicodedata.normalize("NFC", text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    if _unfit_in_line(text):
-        text = "".join("\N{REPLACEMENT CHARACTER}" if _unfit_in_line(c) else c for c in text)
+    if not text.isascii() or _unfit_in_line(text):
+        text = "".join("\N{REPLACEMENT CHARACTER}" if _is_hidden(c) else c for c in text)
     return text.strip()
+
+
+def _is_hidden(character: str) -> bool:
+    """Marks of direction and joiners too: nobody sees them, and names imitate others by them."""
+    return bool(_unfit_in_line(character)) or unicodedata.category(character) == "Cf"

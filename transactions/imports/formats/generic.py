@@ -404,7 +404,13 @@ def _external_id(
 
 def _check_columns(table: Table) -> None:
     """A mistyped column would lose its amounts without a word, so none may be unknown."""
+    keys = Counter(_key(title) for title in table.header if title)
     for title in table.header:
+        if keys[_key(title)] > 1:
+            raise FileError(
+                f"Line {table.header_line}: the column {shown(TITLES.get(_key(title), title))} "
+                "stands there twice. Remove one of them."
+            )
         if title and _key(title) not in TITLES:
             near = get_close_matches(_key(title), TITLES, 1)
             hint = f"Did you mean '{TITLES[near[0]]}'? " if near else ""

@@ -26,7 +26,8 @@ class Command(BaseCommand):
         for balance in found:
             held = as_object(balance)
             self.stdout.write(
-                f"{held['wallet']}  {held['amount']} {held['asset']} ({held['network']})"
+                f"{held['wallet']}  {held['amount']} {held['asset']} "
+                f"({', '.join(filter(None, (held['network'], held['contract'])))})"
             )
 
 
