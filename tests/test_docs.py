@@ -60,3 +60,10 @@ def test_what_the_packages_need_is_pinned_too(names: tuple[str, ...]) -> None:
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     }
     assert needed <= pinned
+
+
+def test_every_link_and_picture_is_there() -> None:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} names {target}"
