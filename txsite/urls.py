@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 
 from txsite.freshness import changes
 
+
 class Logout(LogoutView):
     """Messages live in a cookie, which must not tell of the ledger after the logout."""
 
