@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
 
 from dev import find_chromium
@@ -56,6 +58,36 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if count:
         print(f"\nBrowser tests that did NOT run, since no Chromium was found: {count}.")
         print("To run them too: python3 dev.py test --browser")
+
+
+def logged_in(client: Client, group: str) -> Client:
+    # Models can be imported only once Django is set up, which is after this file.
+    from factories import make_user
+
+    client.force_login(make_user(group))
+    return client
+
+
+@pytest.fixture
+def viewer(client: Client, db: None) -> Client:
+    return logged_in(client, "Viewers")
+
+
+@pytest.fixture
+def editor(client: Client, db: None) -> Client:
+    return logged_in(client, "Editors")
+
+
+@pytest.fixture
+def manager(client: Client, db: None) -> Client:
+    return logged_in(client, "Managers")
+
+
+@pytest.fixture
+def psql() -> Iterator[psycopg.Connection]:
+    """Somebody at psql, not of ours; each statement commits."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as somebody:
+        yield somebody
 
 
 @pytest.fixture(scope="session")

@@ -24,24 +24,6 @@ CHECKSUMMED = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
 BITCOIN = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
 
 
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_user("Viewers"))
-    return client
-
-
-@pytest.fixture
-def editor(client: Client) -> Client:
-    client.force_login(make_user("Editors"))
-    return client
-
-
-@pytest.fixture
-def manager(client: Client) -> Client:
-    client.force_login(make_user("Managers"))
-    return client
-
-
 def get(client: Client, url: str, status: int = 200) -> str:
     answer = client.get(url)
     assert answer.status_code == status

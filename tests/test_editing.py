@@ -17,12 +17,6 @@ from transactions.models import Label, Transaction, TransactionLabel
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def editor(client: Client) -> Client:
-    client.force_login(make_user("Editors"))
-    return client
-
-
 def names(made: Transaction) -> list[str]:
     return sorted(made.labels.values_list("name", flat=True))
 

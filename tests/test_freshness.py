@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -13,7 +12,7 @@ from django.template import Context, Template
 from django.template.response import TemplateResponse
 from django.test import Client, override_settings
 from django.urls import path
-from factories import make_contact, make_label, make_transaction, make_user
+from factories import make_contact, make_label, make_transaction
 
 from contacts.models import Contact
 from transactions.models import Transaction
@@ -22,21 +21,8 @@ from txsite.urls import urlpatterns as site
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def somebody_else() -> Iterator[psycopg.Connection]:
-    """A client of the database that is not ours, as psql is; each statement commits."""
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as other:
-        yield other
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_user("Viewers"))
-    return client
-
-
 def test_next_page_shows_what_somebody_else_has_committed(
-    viewer: Client, somebody_else: psycopg.Connection
+    viewer: Client, psql: psycopg.Connection
 ) -> None:
     make_transaction(labels=["Rent"], note="before", contact=make_contact("Alice"))
     assert "before" in viewer.get("/transactions/").content.decode()
@@ -47,16 +33,14 @@ def test_next_page_shows_what_somebody_else_has_committed(
         ("UPDATE transactions_entry SET amount = 777", "777"),
         ("DELETE FROM transactions_transactionlabel", ""),
     ):
-        somebody_else.execute(statement)
+        psql.execute(statement)
         assert shown in viewer.get("/transactions/").content.decode()
     assert "Miete" not in viewer.get("/transactions/").content.decode()
 
 
-def test_choices_and_completions_are_read_anew(
-    viewer: Client, somebody_else: psycopg.Connection
-) -> None:
+def test_choices_and_completions_are_read_anew(viewer: Client, psql: psycopg.Connection) -> None:
     assert viewer.get("/transactions/?label=Rent").status_code == 400
-    somebody_else.execute(
+    psql.execute(
         "INSERT INTO transactions_label (name, colour, description, version) "
         "VALUES ('Rent', 'red', '', 1)"
     )
@@ -111,11 +95,11 @@ def test_get_cannot_write(viewer: Client) -> None:
     assert not Contact.objects.exists()
 
 
-def test_nothing_outlives_a_request(viewer: Client, somebody_else: psycopg.Connection) -> None:
+def test_nothing_outlives_a_request(viewer: Client, psql: psycopg.Connection) -> None:
     make_transaction()
     viewer.get("/transactions/")
     assert not connection.in_atomic_block
-    [state] = somebody_else.execute(
+    [state] = psql.execute(
         "SELECT state FROM pg_stat_activity WHERE pid = %s",
         [connection.connection.info.backend_pid],
     ).fetchall()
@@ -132,7 +116,7 @@ def test_no_page_about_data_is_kept_by_browser_or_proxy(viewer: Client, page: st
 
 
 def test_count_and_rows_of_one_page_agree_while_somebody_else_writes(
-    viewer: Client, somebody_else: psycopg.Connection
+    viewer: Client, psql: psycopg.Connection
 ) -> None:
     label = make_label("Rent")
     for _ in range(5):
@@ -142,7 +126,7 @@ def test_count_and_rows_of_one_page_agree_while_somebody_else_writes(
     def interfere(execute, sql, params, many, context):  # type: ignore[no-untyped-def]
         result = execute(sql, params, many, context)
         if "transactions_transaction" in sql:
-            somebody_else.execute(
+            psql.execute(
                 "DELETE FROM transactions_transactionlabel WHERE id = "
                 "(SELECT min(id) FROM transactions_transactionlabel)"
             )

@@ -26,18 +26,6 @@ ALICE = "0xfb6916095ca1df60bb79ce92ce3ea74c37c5d359"
 CHECKSUMMED = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
 
 
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_user("Viewers"))
-    return client
-
-
-@pytest.fixture
-def editor(client: Client) -> Client:
-    client.force_login(make_user("Editors"))
-    return client
-
-
 def get(client: Client, query: str = "", status: int = 200) -> str:
     answer = client.get(f"/transactions/{query}")
     assert answer.status_code == status

@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -27,19 +26,6 @@ from txsite.freshness.revisions import current_revision
 from txsite.models import Change
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def psql() -> Iterator[psycopg.Connection]:
-    """Somebody at psql; each statement commits."""
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as somebody:
-        yield somebody
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_user("Viewers"))
-    return client
 
 
 def now() -> int:
