@@ -1,13 +1,17 @@
 """`/imports/`: uploading, answering, watching, cancelling, and reading what became of each line."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import dj_database_url
+import django
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import InterfaceError, OperationalError, connections
@@ -131,6 +135,16 @@ def test_an_import_that_died_can_be_begun_again() -> None:
     assert "Try again" in page
     assert client.post(batch.get_absolute_url()).status_code == 303
     assert ended(batch.pk).new == 1
+
+
+@pytest.mark.parametrize("running", ["uwsgi", str(Path(sys.base_prefix) / "bin" / "python3"), ""])
+def test_processes_have_our_packages_whatever_serves_us(
+    monkeypatch: pytest.MonkeyPatch, running: str
+) -> None:
+    """uWSGI names itself, or the Python that the virtualenv is made of."""
+    monkeypatch.setattr(sys, "executable", running)
+    where = [process.interpreter(), "-c", "import django; print(django.__file__)"]
+    assert subprocess.run(where, capture_output=True, text=True).stdout.strip() == django.__file__
 
 
 @with_processes

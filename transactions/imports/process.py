@@ -42,10 +42,14 @@ class Running:
 
 
 def interpreter() -> str:
-    """The Python that we run in; under uWSGI `sys.executable` is uWSGI itself."""
-    if Path(sys.executable or "").name.startswith("python"):
-        return sys.executable
-    return str(Path(sys.prefix) / "bin" / "python3")
+    """The Python that we run in, with its packages.
+
+    Under uWSGI `sys.executable` is uWSGI itself, or the Python that the virtualenv is made of.
+    """
+    own = Path(sys.prefix) / "bin"
+    running = Path(sys.executable or "")
+    is_ours = running.parent == own and running.name.startswith("python")
+    return str(running if is_ours else own / "python3")
 
 
 def environment() -> dict[str, str]:
