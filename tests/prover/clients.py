@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from prover import pages
 from prover.history import OK, REFUSED, UNKNOWN, History, Operation
-from prover.ledger import PASSWORD, Plan, first_label, label_of, note_of
+from prover.ledger import PASSWORD, Plan, first_label, label_of, note_of, register_of
 from prover.pages import Client, Reply
 from prover.stage import surroundings
 
@@ -100,9 +100,7 @@ def seen_in(plan: Plan, text: str) -> dict[str, str]:
         if row.pk in plan.edited:
             shown[note_of(row.pk)] = [row.note]
             for name in row.labels:
-                prefix = name.partition(":")[0]
-                register = prefix if prefix in plan.labels else f"label {prefix} of {row.pk}"
-                shown.setdefault(register, []).append(name)
+                shown.setdefault(register_of(plan, row.pk, name), []).append(name)
     # A label that is on two of the transactions is seen twice.
     return {register: " and ".join(dict.fromkeys(names)) for register, names in shown.items()}
 

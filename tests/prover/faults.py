@@ -57,10 +57,10 @@ class Faults:
         self.done["reloads"] += 1
 
     def restart(self) -> None:
-        how = ("fast", signal.SIGINT), ("immediate", signal.SIGQUIT)
-        name, signal_ = how[self.done.total() % 2]
-        self.server.restart(signal_)
-        self.done[f"{name} restarts of PostgreSQL"] += 1
+        fast, immediate = "fast restarts of PostgreSQL", "immediate restarts of PostgreSQL"
+        name = fast if self.done[fast] == self.done[immediate] else immediate
+        self.server.restart(signal.SIGINT if name == fast else signal.SIGQUIT)
+        self.done[name] += 1
 
     def cut(self) -> None:
         self.proxy.cut()

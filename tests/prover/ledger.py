@@ -6,6 +6,7 @@ Run as a script, with DATABASE_URL, it makes the ledger and prints its plan as J
 import json
 import os
 import sys
+import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from prover.checks import Truth
+from prover.history import Operation
 
 TESTS = Path(__file__).resolve().parent.parent
 PASSWORD = "prover's own"
@@ -49,6 +51,12 @@ def note_of(pk: int) -> str:
 
 def label_of(pk: int, editor: int) -> str:
     return f"label W{editor} of {pk}"
+
+
+def register_of(plan: Plan, pk: int, label: str) -> str:
+    """Which register the label of a transaction is a value of."""
+    prefix = label.partition(":")[0]
+    return prefix if prefix in plan.labels else f"label {prefix} of {pk}"
 
 
 def first_label(pk: int, editor: int) -> str:
@@ -176,6 +184,50 @@ def truth(url: str, plan: Plan) -> Truth:
         ):
             kept[pk].add(name)
     return Truth(registers, counts, kept)
+
+
+def last_look(url: str, plan: Plan) -> Operation:
+    """What the database holds in the end: every acknowledged write is there, or a later one."""
+    start = time.monotonic()
+    with psycopg.connect(url) as connection:
+        seen = {
+            note_of(pk): note
+            for pk, note in connection.execute(
+                "SELECT id, note FROM transactions_transaction WHERE id = ANY(%s)", [plan.edited]
+            )
+        }
+        for pk, names in connection.execute(
+            "SELECT tl.transaction_id, array_agg(l.name ORDER BY l.name) "
+            "FROM transactions_transactionlabel tl JOIN transactions_label l ON l.id = tl.label_id "
+            "WHERE tl.transaction_id = ANY(%s) GROUP BY 1, split_part(l.name, ':', 1)",
+            [plan.edited],
+        ):
+            seen[register_of(plan, pk, names[0])] = " and ".join(names)
+        counts = {
+            name: (count,)
+            for name, count in connection.execute(
+                "SELECT w.name, count(e.id) FROM transactions_wallet w "
+                "LEFT JOIN transactions_entry e ON e.wallet_id = w.id "
+                "WHERE w.name = ANY(%s) GROUP BY 1",
+                [plan.wallets],
+            )
+        }
+        ids = connection.execute(
+            "SELECT external_id FROM transactions_transaction t "
+            "JOIN transactions_wallet w ON w.id = t.source_wallet_id "
+            "WHERE w.name IN ('churn', 'lasting')"
+        )
+        return Operation(
+            "last look",
+            "SQL",
+            "the database in the end",
+            start,
+            time.monotonic(),
+            seen=seen,
+            figures=counts,
+            ids=tuple(name for (name,) in ids),
+            is_whole=True,
+        )
 
 
 def record(numbers: list[int], values: list, revision: int, value: object) -> None:

@@ -230,6 +230,7 @@ def perform(
             faults.end()
         if failures:
             raise failures[0]
+        run.history.add(ledger.last_look(url, there.plan))
         violations = checks.all_violations(run.history, ledger.truth(url, there.plan))
         return Result(run, seconds, violations, faults.done if faults else Counter(), with_browser)
 
