@@ -251,6 +251,16 @@ def test_page_that_is_asked_for_a_later_change_is_refused(viewer: Client) -> Non
         assert viewer.get(f"/balances/?min_revision={bad}").status_code == 400
 
 
+def test_export_that_is_asked_for_a_later_change_is_refused(viewer: Client) -> None:
+    make_transaction()
+    export = "/transactions/export/?format=json&min_revision="
+    assert viewer.get(f"{export}{now()}").getvalue().count(b"\n") == 1
+    answer = viewer.get(f"{export}{now() + 1}")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert viewer.get(f"{export}x").status_code == 400
+    assert not connection.in_atomic_block
+
+
 def test_changes_are_listed_newest_first_and_filtered(client: Client) -> None:
     client.force_login(make_user("Editors", "alice"))
     made = make_transaction()

@@ -572,12 +572,12 @@ class Reader:
         self.random = run.random(self.who)
         self.client = run.visitor("reader")
         looks: list[tuple[int, str, Callable[[], None]]] = [
-            (20, "list", self.look_at_list),
-            (25, "detail", self.look_at_one),
-            (12, "form", self.look_at_form),
-            (10, "names", self.complete),
-            (15, "changes", self.ask_for_changes),
-            (8, "balances", self.look_at_balances),
+            (15, "list", self.look_at_list),
+            (22, "detail", self.look_at_one),
+            (16, "form", self.look_at_form),
+            (14, "names", self.complete),
+            (18, "changes", self.ask_for_changes),
+            (6, "balances", self.look_at_balances),
             (4, "count", self.look_at_count),
             (2, "wallet", self.look_at_wallet),
             (5, "churn", self.look_at_churn),

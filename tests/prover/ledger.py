@@ -18,7 +18,7 @@ from prover.history import Operation
 
 TESTS = Path(__file__).resolve().parent.parent
 PASSWORD = "prover's own"
-EDITED, NAMED, LASTING, KEEPING, SLOTS, EDITORS = 12, 6, 60, 60, 48, 2
+EDITED, NAMED, LASTING, KEEPING, SLOTS, EDITORS = 8, 4, 60, 60, 48, 2
 FIRST = "as it was"
 
 
