@@ -333,7 +333,7 @@ class SqlEditor:
             for pk, value in zip(pks, writes.values(), strict=True)
         )
         self.psql.execute(statements, " and ".join(writes.values()), writes=writes)
-        time.sleep(self.random.random() * 0.2)
+        time.sleep(self.random.random() * 0.1)
 
     def close(self) -> None:
         self.psql.close()
@@ -357,7 +357,7 @@ class SqlChurner:
             name = f"churn-{next(self.run.numbers)}"
             if self.psql.execute(self.insertion(name), f"insert {name}", inserted=name) == OK:
                 self.there.append(name)
-        time.sleep(self.random.random() * 0.3)
+        time.sleep(self.random.random() * 0.15)
 
     def insertion(self, name: str) -> str:
         plan, minutes = self.run.plan, self.random.randrange(100_000)
@@ -429,7 +429,7 @@ class CommandEditor:
                 writes={register: value},
             )
         )
-        time.sleep(self.random.random() * 0.2)
+        time.sleep(self.random.random() * 0.1)
 
     def close(self) -> None:
         self.commander.close()
@@ -440,6 +440,8 @@ class Importer:
 
     Where nobody knows how one of these ended, the next wallet is taken.
     """
+
+    pace = 0.5  # seconds at the most between two of these
 
     def __init__(self, run: Run, number: int) -> None:
         self.run, self.who = run, f"importer {number}"
@@ -459,7 +461,7 @@ class Importer:
         elif outcome == UNKNOWN and self.free:
             self.run.slots.remove(self.wallet)
             self.wallet, self.is_filled = "", False
-        time.sleep(self.random.random() * 0.5)
+        time.sleep(self.random.random() * self.pace)
 
     def empty(self) -> str:
         there = (
@@ -490,6 +492,8 @@ class Importer:
 
 class PageImporter(Importer):
     """Through the page, which has a process do it."""
+
+    pace = 4.0
 
     def __init__(self, run: Run, number: int) -> None:
         super().__init__(run, number)
