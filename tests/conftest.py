@@ -1,13 +1,15 @@
 """Starts the tests' own PostgreSQL before the settings are read, which must know its socket."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
 from dev import find_chromium
 from txsite import postgres
@@ -60,6 +62,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         print("To run them too: python3 dev.py test --browser")
 
 
+Open = Callable[..., Page]
+
+
 def logged_in(client: Client, group: str) -> Client:
     # Models can be imported only once Django is set up, which is after this file.
     from factories import make_user
@@ -103,3 +108,29 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
+    """Opens a page, logged in; at the end it must have broken no rule of the CSP."""
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(path: str, group: str = "Editors", **options: object) -> Page:
+        client = logged_in(Client(), group)
+        context = browser.new_context(base_url=live_server.url, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        cookie = client.cookies["sessionid"]
+        context.add_cookies([{"name": "sessionid", "value": cookie.value, "url": live_server.url}])
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    wrong = [text for text in complaints if re.search("Content Security|Error", text)]
+    # A refused edit is an answer, which Chromium logs.
+    assert [text for text in wrong if "409" not in text and "422" not in text] == []

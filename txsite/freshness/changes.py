@@ -79,14 +79,15 @@ def change_list(request: HttpRequest) -> HttpResponse:
 def as_json(request: HttpRequest, form: ChangeForm, is_valid: bool) -> HttpResponse:
     """204 when nothing happened after `since`; else the changes, the oldest first.
 
-    `complete` is false when there are more than are told, or some are no longer kept: then
-    only the page itself tells what became of it.
+    `complete` is false when there are more than are told, some are no longer kept, or `since`
+    is not there yet (the database was put back): then only the page itself tells what became
+    of it.
     """
     if not is_valid:
         return JsonResponse({"errors": form.errors}, status=400)
     since = form.cleaned_data["since"] or 0
     now = request.revision.number  # type: ignore[attr-defined]
-    if since >= now:
+    if since == now:
         return HttpResponse(status=204)
     changes = list(Change.objects.filter(revision__gt=since).order_by("revision")[:MAX_ANSWERED])
     is_complete = len(changes) == now - since

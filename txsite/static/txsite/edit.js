@@ -8,19 +8,19 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a.edit");
   if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
     event.preventDefault();
-    open(link);
+    openEditor(link);
   }
   const cancel = event.target.closest(".editor a.cancel");
   if (cancel && opened.has(cancel.closest("td"))) {
     event.preventDefault();
-    close(cancel.closest("td"));
+    closeEditor(cancel.closest("td"));
   }
 });
 
 document.addEventListener("keydown", (event) => {
   const cell = event.target.closest?.(".editor")?.closest("td");
   if (!cell || !opened.has(cell)) return;
-  if (event.key === "Escape") close(cell);
+  if (event.key === "Escape") closeEditor(cell);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
 });
 
@@ -40,7 +40,7 @@ async function ask(url, options = {}) {
   }
 }
 
-async function open(link) {
+async function openEditor(link) {
   const cell = link.closest("td");
   const answer = await ask(link.href);
   // Signed out, or no longer there: the page itself tells.
@@ -61,10 +61,13 @@ function show(cell, html) {
   first.focus();
 }
 
-function close(cell) {
+function closeEditor(cell) {
   cell.replaceChildren(...opened.get(cell));
   opened.delete(cell);
-  cell.querySelector("a.edit").focus();
+  const row = cell.closest("tr");
+  // It stood there only for the sake of what was being written.
+  if (row.matches(".is-gone") && !row.querySelector("td > .editor")) row.remove();
+  else cell.querySelector("a.edit").focus();
 }
 
 async function save(form, cell) {
@@ -80,6 +83,7 @@ async function save(form, cell) {
   }
   if (!answer.ok) return problem(form, `Not saved: the server answered ${answer.status}.`);
   replaceRow(cell.closest("tr"), await answer.text(), form.dataset.editor);
+  document.dispatchEvent(new CustomEvent("saved", { detail: Number(answer.headers.get("X-Ledger-Revision")) }));
 }
 
 function replaceRow(row, html, what) {
@@ -88,17 +92,43 @@ function replaceRow(row, html, what) {
   const fresh = template.content.querySelector("tr");
   [...row.cells].forEach((cell, index) => {
     if (!opened.has(cell) || cell.querySelector(`[data-editor="${what}"]`)) return;
-    // Another editor of this row stays open. Of the new version it has seen its own value only
-    // if that is still what it was.
-    const version = cell.querySelector("[name=version]");
-    const before = opened.get(cell).map((node) => node.textContent).join("");
-    if (version && before === fresh.cells[index].textContent) version.value = fresh.dataset.version;
-    opened.set(cell, [...fresh.cells[index].childNodes]);
+    keepEditor(cell, fresh.cells[index]);
     fresh.cells[index].replaceWith(cell);
   });
   row.replaceWith(fresh);
   fresh.querySelector(`a[data-edit="${what}"]`)?.focus();
   announce(`Saved ${what}.`);
+}
+
+// An open editor stays as it is while its row becomes `fresh`; cancelling then shows what is there
+// now. What somebody else has changed is said before anybody saves, and refused then. Of the row's
+// new version the editor has seen its own value only if that is still what it was. Says whether.
+function keepEditor(cell, fresh) {
+  const form = cell.querySelector(".editor");
+  const version = form.querySelector("[name=version]");
+  const before = opened.get(cell).map((node) => node.textContent).join("");
+  const isOther = before !== fresh.textContent;
+  if (isOther) warn(form, `Somebody else has changed this meanwhile. It is now: ${inWords(fresh, form.dataset.editor)}.`);
+  else if (version && !form.querySelector(".theirs")) version.value = fresh.closest("tr").dataset.version;
+  opened.set(cell, [...fresh.cloneNode(true).childNodes]);
+  return isOther;
+}
+
+function inWords(cell, what) {
+  const parts = { labels: ".chip bdi", contact: ".contact bdi", note: ".note" }[what];
+  const texts = [...cell.querySelectorAll(parts)].map((part) => part.textContent).filter(Boolean);
+  return texts.length ? texts.join(", ") : "empty";
+}
+
+function warn(form, text) {
+  let line = form.querySelector(".theirs");
+  if (!line) {
+    line = document.createElement("p");
+    line.className = "theirs";
+    line.setAttribute("role", "alert");
+    form.prepend(line);
+  }
+  if (line.textContent !== text) line.textContent = text;
 }
 
 // Labels are a set of chips: Enter turns what was typed into one, Enter on nothing saves.
