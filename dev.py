@@ -29,6 +29,7 @@ HOST = "127.0.0.1"
 PROOFS = {
     "diagnosis": "tests/diagnosis/run.py",
     "freshness": "tests/prover/run.py",
+    "live": "tests/prover/live.py",
 }
 CHROMIUM_NAMES = (
     "chromium",

@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 from dev import find_chromium
 from prover.clients import Run, seen_in
@@ -20,16 +20,20 @@ SHOWN = """() => {
 }"""
 
 
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(
+        executable_path=find_chromium(),
+        args=["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+
+
 class ChromiumReader:
     def __init__(self, run: Run) -> None:
         self.run, self.who = run, "chromium"
         self.random = run.random(self.who)
         self.playwright = sync_playwright().start()
-        self.browser = self.playwright.chromium.launch(
-            executable_path=find_chromium(),
-            args=["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
-            ignore_default_args=["--disable-back-forward-cache"],
-        )
+        self.browser = launch(self.playwright)
         base = f"http://127.0.0.1:{run.port}"
         context = self.browser.new_context(base_url=base)
         cookies = run.visitor("reader").cookies

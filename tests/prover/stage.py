@@ -54,11 +54,15 @@ class Postgres:
     def socket_path(self) -> str:
         return str(self.server.socket / f".s.PGSQL.{postgres.PORT}")
 
+    @property
+    def postmaster(self) -> psutil.Process:
+        return psutil.Process(int((self.server.data / "postmaster.pid").read_text().split()[0]))
+
     def restart(self, how: signal.Signals) -> None:
         """Fast is SIGINT; immediate, as in a crash, is SIGQUIT."""
-        pid = int((self.server.data / "postmaster.pid").read_text().split()[0])
-        supervisor = psutil.Process(pid).parent()
-        os.kill(pid, how)
+        postmaster = self.postmaster
+        supervisor = postmaster.parent()
+        postmaster.send_signal(how)
         psutil.wait_procs([supervisor])
         before, self.lock = self.lock, postgres.join(self.server)
         os.close(before)
