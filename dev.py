@@ -30,6 +30,7 @@ PROOFS = {
     "diagnosis": "tests/diagnosis/run.py",
     "freshness": "tests/prover/run.py",
     "live": "tests/prover/live.py",
+    "revisions": "tests/prover/revisions.py",
 }
 CHROMIUM_NAMES = (
     "chromium",

@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 import threading
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,10 +22,14 @@ from factories import (
     make_user,
     our_wallet,
 )
+from psycopg.conninfo import make_conninfo
 
 from transactions.models import Transaction
 from txsite.freshness.revisions import current_revision
 from txsite.models import Change
+from txsite.postgres.account import server_account
+from txsite.postgres.binaries import find_binaries
+from txsite.postgres.data import data_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -184,6 +190,92 @@ def test_numbering_goes_on_after_the_counter_is_restored(psql: psycopg.Connectio
     assert Change.objects.filter(revision__in=[before, before + 1]).count() == 2
 
 
+def test_numbering_goes_on_after_a_dump_and_its_restoration(psql: psycopg.Connection) -> None:
+    make_transaction(labels=["Rent"])
+    before, records = now(), Change.objects.count()
+    [data] = psql.execute("SHOW data_directory").fetchone() or ()
+    binaries = find_binaries(Path(data), data_version(Path(data)), server_account(Path(data)))
+    url = os.environ["DATABASE_URL"]
+    dump = subprocess.run([binaries / "pg_dump", "-Fc", url], check=True, capture_output=True)
+    psql.execute("CREATE DATABASE restored")
+    try:
+        conninfo = make_conninfo(url, dbname="restored")
+        restore: list[str | Path] = [
+            binaries / "pg_restore",
+            "--exit-on-error",
+            f"--dbname={conninfo}",
+        ]
+        subprocess.run(restore, input=dump.stdout, check=True)
+        with psycopg.connect(conninfo, autocommit=True) as restored:
+            restored.execute("UPDATE transactions_label SET colour = 'red'")
+            row = restored.execute(
+                "SELECT (SELECT revision FROM txsite_revision), max(revision), count(*)"
+                " FROM txsite_change"
+            ).fetchone()
+        assert row == (before + 1, before + 1, records + 1)
+    finally:
+        psql.execute("DROP DATABASE restored WITH (FORCE)")
+
+
+def test_truncate_of_several_tables_is_one_change_with_all_of_them(
+    psql: psycopg.Connection,
+) -> None:
+    make_transaction(labels=["Rent"])
+    before = now()
+    psql.execute("TRUNCATE transactions_label CASCADE")
+    assert now() == before + 1
+    assert last().tables == {
+        "transactions_label truncate": None,
+        "transactions_transactionlabel truncate": None,
+    }
+    assert "labels of transactions: all removed" in last().summary
+
+
+def test_transaction_that_has_its_constraints_checked_early_is_told_in_two_changes(
+    psql: psycopg.Connection,
+) -> None:
+    make_transaction()
+    before = now()
+    with psql.transaction():
+        psql.execute("UPDATE transactions_transaction SET note = 'x'")
+        psql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        psql.execute("INSERT INTO contacts_contact (name, note, version) VALUES ('Bob', '', 1)")
+    assert now() == before + 2
+    told = Change.objects.filter(revision__gt=before).order_by("revision")
+    assert [change.tables for change in told] == [
+        {"transactions_transaction update": 1},
+        {"contacts_contact insert": 1},
+    ]
+
+
+def test_role_with_rights_on_the_ledger_alone_is_numbered_and_cannot_forge(
+    psql: psycopg.Connection,
+) -> None:
+    make_transaction()
+    before = now()
+    psql.execute("CREATE ROLE bookkeeper")
+    try:
+        psql.execute(
+            "GRANT SELECT, UPDATE ON transactions_transaction, transactions_entry TO bookkeeper"
+        )
+        psql.execute("SET ROLE bookkeeper")
+        psql.execute("UPDATE transactions_transaction SET note = 'x'")
+        for forgery in (
+            "UPDATE txsite_revision SET revision = 1",
+            "DELETE FROM txsite_change",
+            "INSERT INTO txsite_change (xid, revision, actor, via, tables)"
+            " VALUES (pg_current_xact_id(), 1, 'alice', 'page', '{}')",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                psql.execute(forgery)
+        psql.execute("RESET ROLE")
+        assert now() == before + 1
+    finally:
+        psql.execute("RESET ROLE")
+        psql.execute("DROP OWNED BY bookkeeper")
+        psql.execute("DROP ROLE bookkeeper")
+
+
 def test_old_changes_are_dropped(psql: psycopg.Connection) -> None:
     make_transaction()
     psql.execute("UPDATE txsite_revision SET revision = revision - revision %% 1000 + 200999", [])
@@ -251,14 +343,27 @@ def test_page_that_is_asked_for_a_later_change_is_refused(viewer: Client) -> Non
         assert viewer.get(f"/balances/?min_revision={bad}").status_code == 400
 
 
-def test_export_that_is_asked_for_a_later_change_is_refused(viewer: Client) -> None:
-    make_transaction()
-    export = "/transactions/export/?format=json&min_revision="
-    assert viewer.get(f"{export}{now()}").getvalue().count(b"\n") == 1
-    answer = viewer.get(f"{export}{now() + 1}")
-    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
-    assert viewer.get(f"{export}x").status_code == 400
-    assert not connection.in_atomic_block
+def test_pages_with_a_snapshot_of_their_own_are_refused_too(viewer: Client) -> None:
+    made, batch = make_transaction(), make_batch(lines=[{}])
+    for path in (
+        "/transactions/export/?format=json",
+        "/imports/?sort=time",
+        f"/imports/{batch.pk}/?after=0",
+        f"/transactions/{made.pk}/?",
+    ):
+        assert viewer.get(f"{path}&min_revision={now()}").status_code == 200, path
+        answer = viewer.get(f"{path}&min_revision={now() + 1}")
+        assert (answer.status_code, answer["Retry-After"]) == (503, "1"), path
+        assert answer["X-Ledger-Revision"] == str(now())
+        assert viewer.get(f"{path}&min_revision=x").status_code == 400
+        assert not connection.in_atomic_block
+
+
+def test_edit_is_not_refused_after_it_was_done(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    made = make_transaction()
+    path = f"/transactions/{made.pk}/note/?min_revision={now() + 100}"
+    assert client.post(path, {"note": "x", "version": 1}).status_code == 302
 
 
 def test_changes_are_listed_newest_first_and_filtered(client: Client) -> None:

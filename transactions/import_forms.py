@@ -128,6 +128,8 @@ class LinesForm(forms.Form):
 
     outcome = forms.ChoiceField(required=False, choices=[("", "all"), *ImportLine.Outcome.choices])
     after = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    # Of every page, and answered before the lines are asked.
+    min_revision = forms.CharField(required=False)
 
     def clean(self) -> dict[str, Any]:
         for name in self.data:

@@ -1,15 +1,186 @@
-"""Checks that stand between the ledger and a page that is older than it."""
+"""Checks that stand between the ledger and a page that is older than it.
 
-from collections.abc import Sequence
+Those that ask no database also run when `txsite.wsgi` starts, which refuses to serve otherwise.
+docs/freshness.md lists them.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register, run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
+from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils.module_loading import import_string
 
+FRESHNESS = "freshness"
 LEDGER_APPS = ("contacts", "transactions")
 EVENTS = {"record_insert", "record_update", "record_delete", "record_truncate"}
+SNAPSHOT = "txsite.freshness.middleware.SnapshotMiddleware"
+CACHES = (UpdateCacheMiddleware, FetchFromCacheMiddleware)
+READ_COMMITTED = "read committed"
+
+
+def refuse_to_be_stale() -> None:
+    """ImproperlyConfigured where the settings or the URLs could make a page old."""
+    problems = run_checks(tags=[FRESHNESS])
+    if problems:
+        raise ImproperlyConfigured("\n".join(map(str, problems)))
+
+
+# --- Settings and URLs ---------------------------------------------------------------------------
+
+
+@register(FRESHNESS)
+def no_transaction_outlives_a_request(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Nothing but the snapshot of a page and the transaction of an edit is ever open."""
+    found: list[CheckMessage] = []
+    for name, database in settings.DATABASES.items():
+        if not database.get("AUTOCOMMIT", True):
+            found.append(
+                Error(
+                    f"Database “{name}” has AUTOCOMMIT off: what is read in one request keeps a "
+                    "transaction open for the next.",
+                    hint="Remove AUTOCOMMIT.",
+                    id="txsite.E002",
+                )
+            )
+        if database.get("ATOMIC_REQUESTS"):
+            found.append(
+                Error(
+                    f"Database “{name}” has ATOMIC_REQUESTS: a page is then read at READ "
+                    "COMMITTED, and not in one snapshot.",
+                    hint="Remove ATOMIC_REQUESTS; SnapshotMiddleware does more.",
+                    id="txsite.E003",
+                )
+            )
+    return found
+
+
+@register(FRESHNESS)
+def pages_ask_the_one_database(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """A replica is always older than its primary."""
+    if not settings.DATABASE_ROUTERS and list(settings.DATABASES) == ["default"]:
+        return []
+    return [
+        Error(
+            "There is another database than “default”, or a router that chooses among several.",
+            hint="Let DATABASE_URL name the primary, and remove the others and DATABASE_ROUTERS.",
+            id="txsite.E005",
+        )
+    ]
+
+
+@register(FRESHNESS)
+def pages_are_read_in_a_snapshot_and_kept_nowhere(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """No cache stands in front of a page, and the snapshot spans the whole of it."""
+    found: list[CheckMessage] = [
+        Error(
+            f"{name} keeps pages, which are then older than the ledger.",
+            hint="Remove it from MIDDLEWARE.",
+            id="txsite.E006",
+        )
+        for name in settings.MIDDLEWARE
+        if is_cache(import_string(name))
+    ]
+    if settings.MIDDLEWARE[-1:] != [SNAPSHOT]:
+        found.append(
+            Error(
+                f"{SNAPSHOT} is not the last of MIDDLEWARE, so that pages are not read in one "
+                "snapshot, or what stands behind it writes in a read-only one.",
+                hint="Put it last.",
+                id="txsite.E007",
+            )
+        )
+    return found
+
+
+def is_cache(part: Any) -> bool:
+    """Whether it is one of Django's caches for pages, or the class of one."""
+    return isinstance(part, CACHES) or (isinstance(part, type) and issubclass(part, CACHES))
+
+
+@register(FRESHNESS)
+def no_view_is_cached(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """No URL leads to a view in a `cache_page`."""
+    return [
+        Error(
+            f"The view of “{route}” is kept by cache_page, and then older than the ledger.",
+            hint="Remove cache_page.",
+            id="txsite.E008",
+        )
+        for route, view in views(get_resolver().url_patterns)
+        if is_kept(view)
+    ]
+
+
+def views(patterns: Sequence[URLPattern | URLResolver], before: str = "") -> Iterator[tuple]:
+    """Every route with its view."""
+    for pattern in patterns:
+        route = f"{before}{pattern.pattern}"
+        if isinstance(pattern, URLResolver):
+            yield from views(pattern.url_patterns, route)
+        else:
+            yield route, pattern.callback
+
+
+def is_kept(view: Any) -> bool:
+    """Whether a cache is among the decorators of a view, or of the class that it is made of."""
+    waiting, known = [view], set()
+    while waiting:
+        part = waiting.pop()
+        if is_cache(part):
+            return True
+        if id(part) not in known:
+            known.add(id(part))
+            waiting += parts_of(part)
+    return False
+
+
+def parts_of(view: Any) -> list[Any]:
+    """What a decorator holds on to: the function that it wraps, and its own middleware."""
+    if isinstance(view, list | tuple):
+        return list(view)
+    held = [cell.cell_contents for cell in getattr(view, "__closure__", None) or ()]
+    view_class = getattr(view, "view_class", None)
+    handlers = [vars(one).get("dispatch") for one in getattr(view_class, "__mro__", ())]
+    return [*held, *handlers, getattr(view, "__wrapped__", None), getattr(view, "func", None)]
+
+
+# --- The database --------------------------------------------------------------------------------
+
+
+@register(Tags.database)
+def writers_see_what_is_committed(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Writers use READ COMMITTED; a connection in anything higher refuses to be numbered."""
+    if not databases or "default" not in databases:
+        return []
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SHOW default_transaction_isolation")
+        level = cursor.fetchone()[0]
+    if level == READ_COMMITTED:
+        return []
+    return [
+        Error(
+            f"Transactions of the default database are {level.upper()}: edits that come together "
+            "would fail instead of following one another.",
+            hint="Remove isolation_level from OPTIONS and default_transaction_isolation from the "
+            "database, the role and PGOPTIONS: READ COMMITTED is PostgreSQL's own.",
+            id="txsite.E004",
+        )
+    ]
 
 
 @register(Tags.database)

@@ -14,3 +14,7 @@ if missing:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "txsite.settings")
 application = get_wsgi_application()
+
+from txsite.checks import refuse_to_be_stale  # noqa: E402 (models are there only now)
+
+refuse_to_be_stale()

@@ -49,17 +49,31 @@ class SnapshotMiddleware:
             return None
         if getattr(view, "own_snapshot", False):
             return None
-        request.snapshot.enter_context(snapshot(request))  # type: ignore[attr-defined]
-        return too_old(request)
+        try:
+            request.snapshot.enter_context(snapshot(request))  # type: ignore[attr-defined]
+        except TooOld as refusal:
+            return refusal.response
+        return None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Of a view that opens its own snapshot."""
+        return exception.response if isinstance(exception, TooOld) else None
+
+
+class TooOld(Exception):
+    """The snapshot is not what the client asked for with `min_revision`; says so in its place."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        self.response = response
 
 
 @contextmanager
 def snapshot(request: HttpRequest | None = None) -> Iterator[Revision]:
     """A read-only transaction in which every query sees the same moment; yields its revision.
 
-    With a request the revision is kept in `request.revision`, for the page and its header.
-    Inside an open transaction, as in a TestCase, the isolation is that one's; it only
-    becomes read-only.
+    With a request the revision is kept in `request.revision`, for the page and its header, and
+    TooOld is raised when the client asked for a later one. Inside an open transaction, as in a
+    TestCase, the isolation is that one's; it only becomes read-only.
     """
     isolation = "" if connection.in_atomic_block else "ISOLATION LEVEL REPEATABLE READ,"
     with transaction.atomic():
@@ -68,6 +82,7 @@ def snapshot(request: HttpRequest | None = None) -> Iterator[Revision]:
         revision = current_revision()
         if request is not None:
             request.revision = revision  # type: ignore[attr-defined]
+            check_asked(request, revision)
         yield revision
 
 
@@ -84,16 +99,15 @@ def say_who_writes(actor: str, via: str) -> None:
         )
 
 
-def too_old(request: HttpRequest) -> HttpResponse | None:
-    """503 when the snapshot is older than the `min_revision` that was asked for."""
+def check_asked(request: HttpRequest, revision: Revision) -> None:
+    """Raise TooOld when a page is asked for with a later `min_revision`, or an unreadable one."""
     asked = request.GET.get("min_revision", "")
-    if not asked:
-        return None
+    if not asked or request.method not in {"GET", "HEAD"}:
+        return
     if not (asked.isascii() and asked.isdigit() and int(asked) <= MAX_REVISION):
         context = {"exception": "min_revision is the number of a change, such as 23574."}
-        return render(request, "400.html", context, status=400)
-    if int(asked) <= request.revision.number:  # type: ignore[attr-defined]
-        return None
-    response = render(request, "503.html", {"asked": int(asked)}, status=503)
-    response["Retry-After"] = "1"
-    return response
+        raise TooOld(render(request, "400.html", context, status=400))
+    if int(asked) > revision.number:
+        response = render(request, "503.html", {"asked": int(asked)}, status=503)
+        response["Retry-After"] = "1"
+        raise TooOld(response)
