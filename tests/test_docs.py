@@ -67,3 +67,8 @@ def test_every_link_and_picture_is_there() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} names {target}"
+
+
+def test_every_check_is_documented() -> None:
+    code = (ROOT / "txsite/checks.py").read_text()
+    assert sorted(first_cells("freshness.md")) == sorted(re.findall(r'id="(txsite\.E\d+)"', code))
