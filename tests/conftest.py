@@ -1,13 +1,16 @@
 """Starts the tests' own PostgreSQL before the settings are read, which must know its socket."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
 from dev import find_chromium
 from txsite import postgres
@@ -36,6 +39,7 @@ settings.STORAGES["staticfiles"]["BACKEND"] = (
 # Static files come from where they are written, without a collectstatic before.
 settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
 
+Open = Callable[..., Page]
 CHROMIUM = find_chromium()
 browser_tests_left_out = pytest.StashKey[int]()
 
@@ -103,3 +107,35 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
+    """Opens a page, logged in; at the end it must have broken no rule of the CSP."""
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(path: str, group: str = "Editors", **options: object) -> Page:
+        client = logged_in(Client(), group)
+        context = browser.new_context(base_url=live_server.url, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        cookie = client.cookies["sessionid"]
+        context.add_cookies([{"name": "sessionid", "value": cookie.value, "url": live_server.url}])
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    wrong = [text for text in complaints if re.search("Content Security|Error", text)]
+    # A refused edit is an answer, which Chromium logs.
+    assert [text for text in wrong if "409" not in text and "422" not in text] == []
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong, in one line each."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]

@@ -1,49 +1,17 @@
 """The list in a real Chromium: editing with and without script, for the keyboard and for all."""
 
 import re
-from collections.abc import Callable, Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from conftest import Open, violations
 from django.db import connection
-from django.test import Client
-from factories import make_address, make_contact, make_label, make_transaction, make_user
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from factories import make_address, make_contact, make_label, make_transaction
+from playwright.sync_api import Page, expect
 
 from contacts.models import Contact
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
-    """Opens a page, logged in; at the end it must have broken no rule of the CSP."""
-    complaints: list[str] = []
-    contexts = []
-
-    def opened(path: str, group: str = "Editors", **options: object) -> Page:
-        client = Client()
-        client.force_login(make_user(group))
-        context = browser.new_context(base_url=live_server.url, **options)  # type: ignore[arg-type]
-        contexts.append(context)
-        cookie = client.cookies["sessionid"]
-        context.add_cookies([{"name": "sessionid", "value": cookie.value, "url": live_server.url}])
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(path)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    wrong = [text for text in complaints if re.search("Content Security|Error", text)]
-    # A refused edit is an answer, which Chromium logs.
-    assert [text for text in wrong if "409" not in text and "422" not in text] == []
 
 
 def edit(page: Page, what: str) -> None:
@@ -266,9 +234,3 @@ def test_list_is_accessible(open_page: Open, scheme: str, width: int) -> None:
 def test_other_pages_are_accessible(open_page: Open, path: str) -> None:
     make_transaction([{"counterparty": make_address(contact=make_contact("Alice"))}])
     assert violations(open_page(path)) == []
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong, in one line each."""
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]

@@ -2,25 +2,27 @@
 // to the same forms on pages of their own.
 "use strict";
 
-const opened = new WeakMap(); // an editor's cell -> what the cell showed before
+// An editor's cell -> what it shows once the editor is closed, the text that the person saw when
+// it was opened, and the revision that the form was read at.
+const opened = new WeakMap();
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a.edit");
   if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
     event.preventDefault();
-    open(link);
+    openEditor(link);
   }
   const cancel = event.target.closest(".editor a.cancel");
   if (cancel && opened.has(cancel.closest("td"))) {
     event.preventDefault();
-    close(cancel.closest("td"));
+    closeEditor(cancel.closest("td"));
   }
 });
 
 document.addEventListener("keydown", (event) => {
   const cell = event.target.closest?.(".editor")?.closest("td");
   if (!cell || !opened.has(cell)) return;
-  if (event.key === "Escape") close(cell);
+  if (event.key === "Escape") closeEditor(cell);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
 });
 
@@ -40,31 +42,47 @@ async function ask(url, options = {}) {
   }
 }
 
-async function open(link) {
-  const cell = link.closest("td");
+async function openEditor(link) {
   const answer = await ask(link.href);
   // Signed out, or no longer there: the page itself tells.
   if (answer && (answer.type === "opaqueredirect" || !answer.ok)) location.assign(link.href);
-  if (!answer?.ok || opened.has(cell)) return;
-  opened.set(cell, [...cell.childNodes]);
-  show(cell, await answer.text());
+  if (!answer?.ok) return;
+  const html = await answer.text();
+  // The row may have been refreshed, or be gone, by now.
+  const cell = document.querySelector(`a.edit[href="${link.getAttribute("href")}"]`)?.closest("td");
+  if (!cell) return announce("That transaction is no longer in this list.");
+  opened.set(cell, { before: [...cell.childNodes] });
+  show(cell, html, answer);
 }
 
-function show(cell, html) {
+function show(cell, html, answer) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const first = template.content.querySelector("[autofocus]");
   first.removeAttribute("autofocus");
   cell.replaceChildren(template.content);
+  const editor = opened.get(cell);
+  editor.seen = textOf(editor.before);
+  editor.revision = revisionOf(answer);
   const form = cell.querySelector("form");
   form.elements.namedItem("next").value = location.pathname + location.search;
   first.focus();
+  tell(cell);
 }
 
-function close(cell) {
-  cell.replaceChildren(...opened.get(cell));
+function textOf(nodes) {
+  return nodes.map((node) => node.textContent).join("");
+}
+
+function revisionOf(answer) {
+  return Number(answer.headers.get("X-Ledger-Revision"));
+}
+
+function closeEditor(cell) {
+  cell.replaceChildren(...opened.get(cell).before);
   opened.delete(cell);
   cell.querySelector("a.edit").focus();
+  released();
 }
 
 async function save(form, cell) {
@@ -75,30 +93,91 @@ async function save(form, cell) {
   if (!answer) return problem(form, "The server cannot be reached. Nothing was saved; try again.");
   if (answer.type === "opaqueredirect") return problem(form, "You are logged out. Nothing was saved.");
   if (answer.status === 409 || answer.status === 422) {
-    show(cell, await answer.text());
+    show(cell, await answer.text(), answer);
     return announce(answer.status === 409 ? "Changed by somebody else meanwhile. Both values are shown." : "Not saved. See the message.");
   }
+  if (answer.status === 404) return problem(form, "This transaction is no longer in the ledger. Nothing was saved.");
   if (!answer.ok) return problem(form, `Not saved: the server answered ${answer.status}.`);
-  replaceRow(cell.closest("tr"), await answer.text(), form.dataset.editor);
+  closeSaved(cell, await answer.text(), form.dataset.editor, revisionOf(answer));
 }
 
-function replaceRow(row, html, what) {
+function closeSaved(cell, html, what, revision) {
+  const row = cell.closest("tr");
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.querySelector("tr");
-  [...row.cells].forEach((cell, index) => {
-    if (!opened.has(cell) || cell.querySelector(`[data-editor="${what}"]`)) return;
+  opened.delete(cell);
+  cell.replaceChildren();
+  renew(row, fresh, revision, true);
+  for (const other of row.cells) {
     // Another editor of this row stays open. Of the new version it has seen its own value only
     // if that is still what it was.
-    const version = cell.querySelector("[name=version]");
-    const before = opened.get(cell).map((node) => node.textContent).join("");
-    if (version && before === fresh.cells[index].textContent) version.value = fresh.dataset.version;
-    opened.set(cell, [...fresh.cells[index].childNodes]);
-    fresh.cells[index].replaceWith(cell);
-  });
-  row.replaceWith(fresh);
-  fresh.querySelector(`a[data-edit="${what}"]`)?.focus();
+    const version = other.querySelector(".editor [name=version]");
+    const editor = opened.get(other);
+    if (version && editor.seen === textOf(editor.before)) version.value = row.dataset.version;
+    if (editor) tell(other, true);
+  }
+  row.querySelector(`a[data-edit="${what}"]`)?.focus();
   announce(`Saved ${what}.`);
+  turn(true);
+}
+
+// --- What others do meanwhile
+
+// The row was refreshed around an open editor, which tells what is there now.
+document.addEventListener("renewed", ({ target: cell, detail }) => {
+  const editor = opened.get(cell);
+  editor.before = [...detail.now.childNodes];
+  // A row that is no newer than the form tells nothing that the form does not know.
+  if (detail.revision <= editor.revision) editor.seen = textOf(editor.before);
+  tell(cell, detail.isOwn);
+});
+
+document.addEventListener("gone", ({ target: row }) => {
+  for (const cell of row.cells) if (opened.has(cell)) tell(cell);
+});
+
+function tell(cell, isOwn) {
+  const form = cell.querySelector("form");
+  const parts = whatChanged(cell, form, isOwn ? "This has" : "Somebody else has");
+  const line = form.querySelector(".theirs");
+  const text = parts.map((part) => part.textContent ?? part).join("");
+  if (line?.textContent === text) return;
+  line?.remove();
+  if (!text) return;
+  const fresh = Object.assign(document.createElement("p"), { className: "theirs" });
+  fresh.setAttribute("role", "alert");
+  fresh.append(...parts);
+  form.prepend(fresh);
+}
+
+// Text and quoted values, in order; nothing when the editor knows it all.
+function whatChanged(cell, form, who) {
+  const row = cell.closest("tr");
+  if (row.classList.contains("is-gone")) return ["This transaction is no longer in this list: it was removed, or no longer fits. What you typed is still here."];
+  const { before, seen } = opened.get(cell);
+  const find = (selector) => before.flatMap((node) => (node.matches?.(selector) ? [node] : [...(node.querySelectorAll?.(selector) ?? [])])).map((node) => node.textContent);
+  if (form.dataset.editor === "labels") {
+    const had = [...form.querySelectorAll("[name=remove]")].map((box) => box.value);
+    const has = find(".chip");
+    const added = has.filter((name) => !had.includes(name));
+    const removed = had.filter((name) => !has.includes(name));
+    if (!added.length && !removed.length) return [];
+    const parts = [...(added.length ? [" added ", ...quoted(added)] : []), ...(removed.length ? [added.length ? " and taken off " : " taken off ", ...quoted(removed)] : [])];
+    return ["Somebody else has meanwhile", ...parts, ". What you add and take off is joined with that."];
+  }
+  const isNewer = Number(row.dataset.version) > Number(form.elements.namedItem("version").value);
+  const isNote = form.dataset.editor === "note";
+  if (!isNewer && (isNote || textOf(before) === seen)) return [];
+  const now = find(isNote ? ".note" : ".contact").filter(Boolean);
+  return [`${who} changed this transaction meanwhile. Its ${form.dataset.editor} is now `, ...(now.length ? quoted(now) : ["empty"]), ". Saving asks you first."];
+}
+
+function quoted(names) {
+  return names.flatMap((name, index) => {
+    const value = Object.assign(document.createElement("bdi"), { textContent: name });
+    return [index ? ", “" : "“", value, "”"];
+  });
 }
 
 // Labels are a set of chips: Enter turns what was typed into one, Enter on nothing saves.
