@@ -26,7 +26,10 @@ PYTHON = VENV / "bin" / "python"
 INSTALLED = VENV / "requirements.sha256"
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-diagnosis.txt")
 HOST = "127.0.0.1"
-PROOFS = {"diagnosis": "tests/diagnosis/run.py"}
+PROOFS = {
+    "diagnosis": "tests/diagnosis/run.py",
+    "live": "tests/prove_live.py",
+}
 CHROMIUM_NAMES = (
     "chromium",
     "chromium-browser",

@@ -170,7 +170,7 @@ function whatChanged(cell, form, who) {
   const isNote = form.dataset.editor === "note";
   if (!isNewer && (isNote || textOf(before) === seen)) return [];
   const now = find(isNote ? ".note" : ".contact").filter(Boolean);
-  return [`${who} changed this transaction meanwhile. Its ${form.dataset.editor} is now `, ...(now.length ? quoted(now) : ["empty"]), ". Saving asks you first."];
+  return [`${who} changed this transaction meanwhile. Its ${form.dataset.editor} is now `, ...(now.length ? quoted(now) : ["empty"]), isNewer ? ". Saving asks you first." : "."];
 }
 
 function quoted(names) {
