@@ -41,6 +41,7 @@ class ContactTable(ListTable):
 
     class Meta:
         attrs = {"class": "contacts", "caption": "Contacts"}
+        row_attrs = {"data-id": lambda record: record.pk}
 
     def render_name(self, record: Contact) -> SafeString:
         return format_html(
@@ -84,6 +85,7 @@ class AddressTable(ListTable):
 
     class Meta:
         attrs = {"class": "addresses", "caption": "Addresses"}
+        row_attrs = {"data-id": lambda record: record.pk}
 
     def __init__(self, *args: Any, can_remove: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, exclude=() if can_remove else ("remove",), **kwargs)

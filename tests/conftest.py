@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -38,6 +39,7 @@ settings.STORAGES["staticfiles"]["BACKEND"] = (
 # Static files come from where they are written, without a collectstatic before.
 settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
 
+Open = Callable[..., Page]
 CHROMIUM = find_chromium()
 browser_tests_left_out = pytest.StashKey[int]()
 
@@ -60,9 +62,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if count:
         print(f"\nBrowser tests that did NOT run, since no Chromium was found: {count}.")
         print("To run them too: python3 dev.py test --browser")
-
-
-Open = Callable[..., Page]
 
 
 def logged_in(client: Client, group: str) -> Client:
@@ -134,3 +133,9 @@ def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
     wrong = [text for text in complaints if re.search("Content Security|Error", text)]
     # A refused edit is an answer, which Chromium logs.
     assert [text for text in wrong if "409" not in text and "422" not in text] == []
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong, in one line each."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]

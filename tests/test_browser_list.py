@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from conftest import Open
+from conftest import Open, violations
 from django.db import connection
 from factories import make_address, make_contact, make_label, make_transaction
 from playwright.sync_api import Page, expect
@@ -235,9 +234,3 @@ def test_list_is_accessible(open_page: Open, scheme: str, width: int) -> None:
 def test_other_pages_are_accessible(open_page: Open, path: str) -> None:
     make_transaction([{"counterparty": make_address(contact=make_contact("Alice"))}])
     assert violations(open_page(path)) == []
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong, in one line each."""
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]

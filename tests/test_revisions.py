@@ -379,8 +379,11 @@ def test_changes_are_listed_newest_first_and_filtered(client: Client) -> None:
         assert client.get(f"/changes/?{bad}").status_code == 400
 
 
+JSON = {"Accept": "application/json"}
+
+
 def asked(client: Client, since: int) -> tuple[int, Any]:
-    answer = client.get(f"/changes/?since={since}", headers={"Accept": "application/json"})
+    answer = client.get(f"/changes/?since={since}", headers=JSON)
     return answer.status_code, json.loads(answer.content) if answer.content else None
 
 
@@ -399,10 +402,33 @@ def test_open_page_is_told_what_happened_since(viewer: Client) -> None:
     assert asked(viewer, before)[1]["complete"] is False
 
 
+def test_open_page_costs_one_query_beside_session_and_user(
+    viewer: Client, django_assert_num_queries: Any
+) -> None:
+    make_transaction()
+    newest = now()
+    with django_assert_num_queries(3):
+        answer = viewer.get(f"/changes/?since={newest}", headers=JSON)
+    assert answer.status_code == 204
+    assert answer["X-Ledger-Revision"] == str(now())
+
+
+@pytest.mark.parametrize(
+    "since", ["x", "-1", "9" * 30, "9" * 5000, "²", "1&since=x", "1&colour=red"]
+)
+def test_question_that_cannot_be_read_is_answered_with_what_is_wrong(
+    viewer: Client, since: str
+) -> None:
+    answer = viewer.get(f"/changes/?since={since}", headers=JSON)
+    assert (answer.status_code, list(answer.json())) == (400, ["errors"])
+
+
 def test_viewer_without_rights_is_told_nothing(client: Client) -> None:
     assert client.get("/changes/?since=0").status_code == 302
     client.force_login(make_user(None))
-    assert client.get("/changes/?since=0").status_code == 403
+    make_contact()
+    for headers in ({}, JSON):
+        assert client.get("/changes/?since=0", headers=headers).status_code == 403
 
 
 def test_command_names_itself(tmp_path: Any) -> None:

@@ -10,10 +10,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
+from txsite.freshness.middleware import snapshot
+from txsite.freshness.revisions import Revision, current_number
 from txsite.models import Change
 from txsite.tables import ListForm, ListTable, Ordering, Page
 
 MAX_ANSWERED = 200
+MAX_DIGITS = 18  # fewer than the largest number has, more than there will be changes
 VIAS = ("page", "admin", "import", "command", "SQL")
 ORDERINGS = {"revision": Ordering(F("revision"), "number", newest_first=True)}
 
@@ -36,6 +39,7 @@ class ChangeTable(ListTable):
 
     class Meta:
         attrs = {"class": "changes", "caption": "Changes"}
+        row_attrs = {"data-id": lambda record: record.revision}
 
     def render_committed_at(self, record: Change) -> SafeString:
         return format_html(
@@ -51,14 +55,40 @@ class ChangeTable(ListTable):
         return format_html_join(mark_safe("<br>"), "{}", ((text,) for text in record.summary))
 
 
+may_view = permission_required("transactions.view_transaction", raise_exception=True)
+
+
 @require_safe
-@permission_required("transactions.view_transaction", raise_exception=True)
 def change_list(request: HttpRequest) -> HttpResponse:
     """The changes; as JSON those after `since`, or 204 when there are none."""
+    wants_json = "application/json" in request.headers.get("Accept", "")
+    if wants_json and is_up_to_date(request):
+        return HttpResponse(status=204)
+    with snapshot(request):
+        return (as_json if wants_json else as_page)(request)
+
+
+change_list.own_snapshot = True  # type: ignore[attr-defined]
+
+
+def is_up_to_date(request: HttpRequest) -> bool:
+    """Whether nothing happened after `since`, when that is all that is asked.
+
+    Every open page asks this every few seconds, so that it is one query and no transaction;
+    it tells nothing that the receipt of a refusal does not.
+    """
+    since = request.GET.get("since", "")
+    if list(request.GET) != ["since"] or not (since.isascii() and since.isdigit()):
+        return False
+    number = current_number()
+    request.revision = Revision(number, None)  # type: ignore[attr-defined]
+    return len(since) <= MAX_DIGITS and int(since) == number
+
+
+@may_view
+def as_page(request: HttpRequest) -> HttpResponse:
     form = ChangeForm(request.GET, ORDERINGS, default="-revision")
     is_valid = form.is_valid()
-    if "application/json" in request.headers.get("Accept", ""):
-        return as_json(request, form, is_valid)
     changes = Change.objects.filter(revision__isnull=False)
     if is_valid:
         asked = form.cleaned_data
@@ -76,14 +106,16 @@ def change_list(request: HttpRequest) -> HttpResponse:
     return render(request, "changes.html", context, status=200 if is_valid else 400)
 
 
-def as_json(request: HttpRequest, form: ChangeForm, is_valid: bool) -> HttpResponse:
+@may_view
+def as_json(request: HttpRequest) -> HttpResponse:
     """204 when nothing happened after `since`; else the changes, the oldest first.
 
     `complete` is false when there are more than are told, some are no longer kept, or `since`
     is not there yet (the database was put back): then only the page itself tells what became
     of it.
     """
-    if not is_valid:
+    form = ChangeForm(request.GET, ORDERINGS, default="-revision")
+    if not form.is_valid():
         return JsonResponse({"errors": form.errors}, status=400)
     since = form.cleaned_data["since"] or 0
     now = request.revision.number  # type: ignore[attr-defined]

@@ -18,6 +18,13 @@ class Revision:
     committed_at: datetime | None
 
 
+def current_number() -> int:
+    """The number alone, as of now: all that an open page asks again and again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT revision FROM txsite_revision")
+        return int(cursor.fetchone()[0])
+
+
 def current_revision() -> Revision:
     """The revision of the snapshot that this transaction reads in; one indexed row."""
     with connection.cursor() as cursor:

@@ -1,8 +1,8 @@
 // Every page: copying, completion of names, and never showing a page from the browser's memory.
 "use strict";
 
-// Back and forward may bring a page back as it was, and what it showed may be old by now: it is
-// left hidden, so that nobody sees it before it is loaded anew.
+// Back and forward may bring a page back as it was; what it showed may be old by now, and is not
+// even to flash up.
 addEventListener("pagehide", (event) => {
   if (event.persisted) document.documentElement.hidden = true;
 });

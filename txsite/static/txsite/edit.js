@@ -2,7 +2,9 @@
 // to the same forms on pages of their own.
 "use strict";
 
-const opened = new WeakMap(); // an editor's cell -> what the cell showed before
+// An editor's cell -> what it shows once the editor is closed, the text that the person saw when
+// it was opened, and the revision that the form was read at.
+const opened = new WeakMap();
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a.edit");
@@ -41,33 +43,46 @@ async function ask(url, options = {}) {
 }
 
 async function openEditor(link) {
-  const cell = link.closest("td");
   const answer = await ask(link.href);
   // Signed out, or no longer there: the page itself tells.
   if (answer && (answer.type === "opaqueredirect" || !answer.ok)) location.assign(link.href);
-  if (!answer?.ok || opened.has(cell)) return;
-  opened.set(cell, [...cell.childNodes]);
-  show(cell, await answer.text());
+  if (!answer?.ok) return;
+  const html = await answer.text();
+  // The row may have been refreshed, or be gone, by now.
+  const cell = document.querySelector(`a.edit[href="${link.getAttribute("href")}"]`)?.closest("td");
+  if (!cell) return announce("That transaction is no longer in this list.");
+  opened.set(cell, { before: [...cell.childNodes] });
+  show(cell, html, answer);
 }
 
-function show(cell, html) {
+function show(cell, html, answer) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const first = template.content.querySelector("[autofocus]");
   first.removeAttribute("autofocus");
   cell.replaceChildren(template.content);
+  const editor = opened.get(cell);
+  editor.seen = textOf(editor.before);
+  editor.revision = revisionOf(answer);
   const form = cell.querySelector("form");
   form.elements.namedItem("next").value = location.pathname + location.search;
   first.focus();
+  tell(cell);
+}
+
+function textOf(nodes) {
+  return nodes.map((node) => node.textContent).join("");
+}
+
+function revisionOf(answer) {
+  return Number(answer.headers.get("X-Ledger-Revision"));
 }
 
 function closeEditor(cell) {
-  cell.replaceChildren(...opened.get(cell));
+  cell.replaceChildren(...opened.get(cell).before);
   opened.delete(cell);
-  const row = cell.closest("tr");
-  // It stood there only for the sake of what was being written.
-  if (row.matches(".is-gone") && !row.querySelector("td > .editor")) row.remove();
-  else cell.querySelector("a.edit").focus();
+  cell.querySelector("a.edit").focus();
+  released();
 }
 
 async function save(form, cell) {
@@ -78,57 +93,91 @@ async function save(form, cell) {
   if (!answer) return problem(form, "The server cannot be reached. Nothing was saved; try again.");
   if (answer.type === "opaqueredirect") return problem(form, "You are logged out. Nothing was saved.");
   if (answer.status === 409 || answer.status === 422) {
-    show(cell, await answer.text());
+    show(cell, await answer.text(), answer);
     return announce(answer.status === 409 ? "Changed by somebody else meanwhile. Both values are shown." : "Not saved. See the message.");
   }
+  if (answer.status === 404) return problem(form, "This transaction is no longer in the ledger. Nothing was saved.");
   if (!answer.ok) return problem(form, `Not saved: the server answered ${answer.status}.`);
-  replaceRow(cell.closest("tr"), await answer.text(), form.dataset.editor);
-  document.dispatchEvent(new CustomEvent("saved", { detail: Number(answer.headers.get("X-Ledger-Revision")) }));
+  closeSaved(cell, await answer.text(), form.dataset.editor, revisionOf(answer));
 }
 
-function replaceRow(row, html, what) {
+function closeSaved(cell, html, what, revision) {
+  const row = cell.closest("tr");
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.querySelector("tr");
-  [...row.cells].forEach((cell, index) => {
-    if (!opened.has(cell) || cell.querySelector(`[data-editor="${what}"]`)) return;
-    keepEditor(cell, fresh.cells[index]);
-    fresh.cells[index].replaceWith(cell);
-  });
-  row.replaceWith(fresh);
-  fresh.querySelector(`a[data-edit="${what}"]`)?.focus();
-  announce(`Saved ${what}.`);
-}
-
-// An open editor stays as it is while its row becomes `fresh`; cancelling then shows what is there
-// now. What somebody else has changed is said before anybody saves, and refused then. Of the row's
-// new version the editor has seen its own value only if that is still what it was. Says whether.
-function keepEditor(cell, fresh) {
-  const form = cell.querySelector(".editor");
-  const version = form.querySelector("[name=version]");
-  const before = opened.get(cell).map((node) => node.textContent).join("");
-  const isOther = before !== fresh.textContent;
-  if (isOther) warn(form, `Somebody else has changed this meanwhile. It is now: ${inWords(fresh, form.dataset.editor)}.`);
-  else if (version && !form.querySelector(".theirs")) version.value = fresh.closest("tr").dataset.version;
-  opened.set(cell, [...fresh.cloneNode(true).childNodes]);
-  return isOther;
-}
-
-function inWords(cell, what) {
-  const parts = { labels: ".chip bdi", contact: ".contact bdi", note: ".note" }[what];
-  const texts = [...cell.querySelectorAll(parts)].map((part) => part.textContent).filter(Boolean);
-  return texts.length ? texts.join(", ") : "empty";
-}
-
-function warn(form, text) {
-  let line = form.querySelector(".theirs");
-  if (!line) {
-    line = document.createElement("p");
-    line.className = "theirs";
-    line.setAttribute("role", "alert");
-    form.prepend(line);
+  opened.delete(cell);
+  cell.replaceChildren();
+  renew(row, fresh, revision, true);
+  for (const other of row.cells) {
+    // Another editor of this row stays open. Of the new version it has seen its own value only
+    // if that is still what it was.
+    const version = other.querySelector(".editor [name=version]");
+    const editor = opened.get(other);
+    if (version && editor.seen === textOf(editor.before)) version.value = row.dataset.version;
+    if (editor) tell(other, true);
   }
-  if (line.textContent !== text) line.textContent = text;
+  row.querySelector(`a[data-edit="${what}"]`)?.focus();
+  announce(`Saved ${what}.`);
+  turn(true, revision);
+}
+
+// --- What others do meanwhile
+
+// The row was refreshed around an open editor, which tells what is there now.
+document.addEventListener("renewed", ({ target: cell, detail }) => {
+  const editor = opened.get(cell);
+  editor.before = [...detail.now.childNodes];
+  // A row that is no newer than the form tells nothing that the form does not know.
+  if (detail.revision <= editor.revision) editor.seen = textOf(editor.before);
+  tell(cell, detail.isOwn);
+});
+
+document.addEventListener("gone", ({ target: row }) => {
+  for (const cell of row.cells) if (opened.has(cell)) tell(cell);
+});
+
+function tell(cell, isOwn) {
+  const form = cell.querySelector("form");
+  const parts = whatChanged(cell, form, isOwn ? "This has" : "Somebody else has");
+  const line = form.querySelector(".theirs");
+  const text = parts.map((part) => part.textContent ?? part).join("");
+  if (line?.textContent === text) return;
+  line?.remove();
+  if (!text) return;
+  const fresh = Object.assign(document.createElement("p"), { className: "theirs" });
+  fresh.setAttribute("role", "alert");
+  fresh.append(...parts);
+  form.prepend(fresh);
+}
+
+// Text and quoted values, in order; nothing when the editor knows it all.
+function whatChanged(cell, form, who) {
+  const row = cell.closest("tr");
+  if (row.classList.contains("is-gone")) return ["This transaction is no longer in this list: it was removed, or no longer fits. What you typed is still here."];
+  const { before, seen } = opened.get(cell);
+  const find = (selector) => before.flatMap((node) => (node.matches?.(selector) ? [node] : [...(node.querySelectorAll?.(selector) ?? [])])).map((node) => node.textContent);
+  if (form.dataset.editor === "labels") {
+    const had = [...form.querySelectorAll("[name=remove]")].map((box) => box.value);
+    const has = find(".chip");
+    const added = has.filter((name) => !had.includes(name));
+    const removed = had.filter((name) => !has.includes(name));
+    if (!added.length && !removed.length) return [];
+    const parts = [...(added.length ? [" added ", ...quoted(added)] : []), ...(removed.length ? [added.length ? " and taken off " : " taken off ", ...quoted(removed)] : [])];
+    return ["Somebody else has meanwhile", ...parts, ". What you add and take off is joined with that."];
+  }
+  const isNewer = Number(row.dataset.version) > Number(form.elements.namedItem("version").value);
+  const isNote = form.dataset.editor === "note";
+  if (!isNewer && (isNote || textOf(before) === seen)) return [];
+  const now = find(isNote ? ".note" : ".contact").filter(Boolean);
+  return [`${who} changed this transaction meanwhile. Its ${form.dataset.editor} is now `, ...(now.length ? quoted(now) : ["empty"]), isNewer ? ". Saving asks you first." : "."];
+}
+
+function quoted(names) {
+  return names.flatMap((name, index) => {
+    const value = Object.assign(document.createElement("bdi"), { textContent: name });
+    return [index ? ", “" : "“", value, "”"];
+  });
 }
 
 // Labels are a set of chips: Enter turns what was typed into one, Enter on nothing saves.

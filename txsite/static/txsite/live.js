@@ -1,221 +1,335 @@
-// An open page follows the ledger. While it is looked at, it asks whether anything has changed and
-// puts what has into place; open editors, the focus and the scroll position stay as they are.
-// A module, beside edit.js and app.js, whose functions it calls.
+// Lists: an open page follows the ledger. It asks whether anything was committed since the
+// revision that it shows; then it reads its own address again and takes over what differs in
+// the parts marked `data-live`. Rows are known by their `data-id`.
+"use strict";
 
-const SHORT = 3_000; // milliseconds between two questions while somebody is there
-const LONG = 60_000; // at the most, while nobody is, or the server does not answer
-const IDLE = 60_000; // without a key, a click or a scroll
+const SHORT = 2000; // milliseconds between two questions while somebody is at the page
+const LONG = 32000; // the most, when nobody is or nothing answers
+const IDLE = 60000; // nobody is at a page that was not touched for so long
+const PATIENCE = 20000; // for an answer
+const MARKED = 30000;
 
-const live = document.getElementById("live");
-const hasEditors = typeof keepEditor === "function";
-let revision = Number(document.getElementById("receipt").dataset.revision);
-let pause = SHORT;
-let touched = Date.now();
-let timer;
-let asking = null; // what ends the question that is under way
+let revision = Number(document.getElementById("receipt")?.dataset.revision);
+let wait = SHORT;
+let timer = 0;
+let asking = null; // the AbortController of the turn that is under way
+let askedAt = 0;
+let touched = performance.now();
+let failures = 0;
+let isOver = !revision || !document.querySelector("[data-live]");
+let isHolding = false; // something stayed for the sake of an open editor
 
-// --- Asking --------------------------------------------------------------------------------------
+const served = new WeakMap(); // a part or a row -> its HTML as the server gave it
+for (const one of document.querySelectorAll("[data-live], [data-live] tr[data-id]")) served.set(one, one.outerHTML);
 
-function schedule(delay) {
-  clearTimeout(timer);
-  timer = setTimeout(look, delay);
-}
+// The page can no longer follow: nothing is asked any more, and it says why.
+class Over extends Error {}
 
-// One question at a time, and none while nobody sees the page.
-function look() {
-  if (!asking && document.visibilityState === "visible") ask(askForChanges);
-}
+// --- When to ask
 
-async function ask(question) {
-  clearTimeout(timer);
-  const mine = new AbortController();
-  asking = mine;
-  let isAnswered = false;
-  try {
-    isAnswered = await question(mine.signal);
-  } catch {
-    // No answer; it is asked again.
-  }
-  if (asking !== mine) return;
-  asking = null;
-  const isIdle = Date.now() - touched > IDLE;
-  pause = isAnswered && !isIdle ? SHORT : Math.min(pause * 2, LONG);
-  schedule(pause);
-}
-
-async function askForChanges(signal) {
-  const url = `${live.dataset.changes}?since=${revision}`;
-  const answer = await fetch(url, { headers: { Accept: "application/json" }, redirect: "manual", signal });
-  if (answer.status === 204) return true;
-  if (answer.type === "opaqueredirect" || answer.status === 403) return loggedOut();
-  if (!answer.ok) return false;
-  // Less than before: the database was put back to an earlier state, which is the present now.
-  revision = Math.min(revision, (await answer.json()).revision);
-  return refresh(signal);
-}
-
-// This page itself, with its filter, order and place, as it is now.
-async function refresh(signal) {
-  const answer = await fetch(location.href, { redirect: "manual", signal });
-  if (answer.type === "opaqueredirect" || answer.status === 403) return loggedOut();
-  if (answer.status === 404) return end("This is no longer in the ledger: somebody has removed it.");
-  // A filter that names what is gone by now answers 400, and the page says so.
-  if (!answer.ok && answer.status !== 400) return false;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const receipt = page.getElementById("receipt");
-  // What was saved meanwhile is not taken back by a page that was read before.
-  if (signal.aborted || Number(receipt.dataset.revision) < revision) return false;
-  revision = Number(receipt.dataset.revision);
-  putIntoPlace(page.getElementById("live"));
-  morph(document.getElementById("receipt"), receipt);
-  return true;
-}
-
-function loggedOut() {
-  const link = Object.assign(document.createElement("a"), { href: location.href, textContent: "Log in" });
-  return end("You are logged out, so this page no longer follows the ledger. ", link);
-}
-
-// Nothing is asked any more: this question never ends.
-function end(...told) {
-  const line = document.createElement("p");
-  line.className = "message error";
-  line.append(...told);
-  document.getElementById("messages").append(line);
-  return new Promise(() => {});
-}
-
-function lookSoon() {
-  pause = SHORT;
-  look();
-}
-
-for (const type of ["keydown", "pointerdown", "scroll"]) {
-  addEventListener(type, () => {
-    touched = Date.now();
-    if (pause > SHORT) lookSoon();
-  }, { passive: true });
-}
-for (const type of ["focus", "online"]) addEventListener(type, lookSoon);
-document.addEventListener("visibilitychange", lookSoon);
-// After an edit of one's own, which other rows may show too.
-document.addEventListener("saved", (event) => {
-  revision = Math.max(revision, event.detail);
+// One turn: at most one is under way. After the person's own save nothing has to be asked first,
+// and an answer from before it must not come after it.
+async function turn(isOwn = false, atLeast = 0) {
+  if (isOver || document.visibilityState !== "visible" || (asking && !isOwn)) return;
   asking?.abort();
-  ask(refresh);
+  const mine = (asking = new AbortController());
+  clearTimeout(timer);
+  askedAt = performance.now();
+  const signal = AbortSignal.any([mine.signal, AbortSignal.timeout(PATIENCE)]);
+  try {
+    const newest = isOwn ? atLeast : await newestRevision(signal);
+    if (newest !== null) await refresh(signal, isOwn, newest);
+    if (asking !== mine) return;
+    failures = 0;
+    say();
+    wait = performance.now() - touched > IDLE ? Math.min(2 * wait, LONG) : SHORT;
+  } catch (error) {
+    if (asking !== mine) return;
+    fail(error);
+  }
+  asking = null;
+  if (!isOver) timer = setTimeout(turn, wait);
+}
+
+function fail(error) {
+  wait = Math.min(2 * wait, LONG);
+  failures += 1;
+  isOver = error instanceof Over;
+  if (isOver) say(error.message, "Load the page again");
+  // A single failure may be a server that is being restarted.
+  else if (failures > 1) say("The server cannot be reached, so this page may be old by now. It will catch up by itself.");
+}
+
+function touch() {
+  touched = performance.now();
+  if (wait === SHORT || isOver) return;
+  wait = SHORT;
+  clearTimeout(timer);
+  if (!asking) timer = setTimeout(turn, Math.max(0, askedAt + SHORT - touched));
+}
+
+for (const type of ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"]) addEventListener(type, touch, { passive: true });
+for (const type of ["focus", "online"]) addEventListener(type, () => turn());
+document.addEventListener("visibilitychange", () => {
+  touched = performance.now();
+  turn();
 });
-schedule(SHORT);
+addEventListener("pagehide", () => {
+  isOver = true;
+  clearTimeout(timer);
+  asking?.abort();
+});
+if (!isOver) timer = setTimeout(turn, wait);
 
-// --- Putting into place --------------------------------------------------------------------------
+// --- Asking
 
-let rows; // what one refresh did to the rows
+async function read(url, signal, headers) {
+  const answer = await fetch(url, { signal, headers, redirect: "manual", cache: "no-store" });
+  if (answer.type === "opaqueredirect") throw new Over("You are logged out: this page no longer follows the ledger.");
+  if (answer.status === 403) throw new Over("Your account may no longer see this: the page does not follow the ledger any more.");
+  if (answer.status === 404) throw new Over("What this page shows is no longer in the ledger.");
+  // A filter may have become one that cannot be read: the page then says so, with 400.
+  if (!answer.ok && answer.status !== 400) throw new Error(`The server answered ${answer.status}.`);
+  return answer;
+}
 
-function putIntoPlace(fresh) {
-  rows = { changed: 0, new: 0, gone: 0 };
-  for (const row of live.querySelectorAll("tr.is-new, tr.is-changed")) row.removeAttribute("class");
+// The ledger's revision where it is another one than the page's, else null. It may be a lower
+// one, when the database was put back to an earlier state.
+async function newestRevision(signal) {
+  const answer = await read(`/changes/?since=${revision}`, signal, { Accept: "application/json" });
+  return answer.status === 204 ? null : (await answer.json()).revision;
+}
+
+async function refresh(signal, isOwn, atLeast) {
+  const answer = await read(location.pathname + location.search, signal);
+  // As something between us might give that keeps pages, whatever they say of it.
+  if (Number(answer.headers.get("X-Ledger-Revision")) < atLeast) throw new Error("This page is older than the ledger.");
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  signal.throwIfAborted();
+  revision = Number(answer.headers.get("X-Ledger-Revision"));
+  steadily(() => merge(page, isOwn));
+}
+
+// --- Taking over what differs
+
+function merge(page, isOwn) {
+  const tally = { isOwn, changed: 0, added: 0, removed: 0, of: "", isOther: false };
   const focused = document.activeElement;
-  const anchor = firstRowInSight();
-  const before = anchor?.getBoundingClientRect().top;
-  if (isEdited(live) && !fresh.querySelector("tbody")) fresh = withoutRows();
-  const isOther = morphChildren(live, fresh);
-  if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - before);
-  if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
-  const parts = Object.entries(rows).filter(([, count]) => count).map(([what, count]) => `${count} ${what}`);
-  if (parts.length) announce(`The ledger has changed: ${parts.join(", ")}.`);
-  else if (isOther) announce("The ledger has changed, and this page with it.");
-}
-
-// Under the top of the page nothing may move; at the top, new rows come into sight.
-function firstRowInSight() {
-  if (scrollY === 0) return undefined;
-  return [...live.querySelectorAll("tr[data-id]")].find((row) => row.getBoundingClientRect().bottom > 0);
-}
-
-function isEdited(element) {
-  return hasEditors && element.querySelector("td > .editor") !== null;
-}
-
-// No row is left, but somebody is writing in one.
-function withoutRows() {
-  const kept = live.cloneNode(true);
-  kept.querySelector("tbody").replaceChildren();
-  kept.querySelector("#count")?.replaceChildren("0");
-  return kept;
-}
-
-// Whether `old` had to become like `fresh`. What is the same already stays the same node.
-function morph(old, fresh) {
-  if (old.isEqualNode(fresh)) return false;
-  if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
-    old.replaceWith(fresh);
-    return true;
+  isHolding = false;
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const now = page.getElementById(part.id);
+    const html = now?.outerHTML;
+    if (!now || served.get(part) === html) continue;
+    tally.isOther = true;
+    morph(part, now, tally);
+    served.set(part, isHolding ? "" : html);
   }
+  document.title = page.title;
+  morph(document.getElementById("receipt"), page.getElementById("receipt"), tally);
+  if (focused !== document.body && document.activeElement === document.body) document.getElementById("content").focus({ preventScroll: true });
+  summarise(tally);
+}
+
+function summarise({ isOwn, changed, added, removed, of, isOther }) {
+  const counts = [[changed, "changed"], [added, "new"], [removed, "no longer here"]];
+  const words = counts.filter(([count]) => count).map(([count, word]) => `${count} ${word}`);
+  if (words.length) announce(`${of}: ${words.join(", ")}.`);
+  else if (isOther && !isOwn) announce("The page was brought up to date.");
+}
+
+// Makes `old` what `now` is, and leaves alone what is the same.
+function morph(old, now, tally) {
+  if (old.nodeName !== now.nodeName) return replace(old, now, tally);
   if (old.nodeType !== Node.ELEMENT_NODE) {
-    old.data = fresh.data;
-    return true;
+    if (old.data !== now.data) old.data = now.data;
+    return;
   }
-  if (hasEditors && opened.has(old)) return keepEditor(old, fresh);
-  const isOther = morphAttributes(old, fresh);
-  return morphChildren(old, fresh) || isOther;
-}
-
-function morphAttributes(old, fresh) {
-  const gone = [...old.attributes].filter(({ name }) => !fresh.hasAttribute(name));
-  const other = [...fresh.attributes].filter(({ name, value }) => old.getAttribute(name) !== value);
-  for (const { name } of gone) old.removeAttribute(name);
-  for (const { name, value } of other) old.setAttribute(name, value);
-  return gone.length + other.length > 0;
-}
-
-function morphChildren(old, fresh) {
-  if (old.nodeName === "TBODY" && [...old.rows, ...fresh.rows].every((row) => row.dataset.id)) {
-    morphRows(old, fresh);
-    return false; // rows are counted by themselves
-  }
+  if (old.matches("tbody:has(> tr[data-id])")) return mergeRows(old, now, tally);
+  takeAttributes(old, now);
   const before = [...old.childNodes];
-  const after = [...fresh.childNodes];
-  let isOther = before.length !== after.length;
-  after.forEach((node, place) => {
-    if (place < before.length) isOther = morph(before[place], node) || isOther;
-    else old.append(node);
+  const after = [...now.childNodes];
+  after.forEach((node, index) => {
+    if (before[index]) morph(before[index], node, tally);
+    else take(node, (one) => old.append(one), tally);
   });
-  for (const node of before.slice(after.length)) node.remove();
-  return isOther;
+  for (const node of before.slice(after.length)) drop(node, tally);
 }
 
-// A row stays the same row wherever it goes.
-function morphRows(body, fresh) {
+function takeAttributes(old, now) {
+  for (const name of old.getAttributeNames()) if (!now.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of now.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+}
+
+// What was not there before, with all its rows.
+function take(node, put, tally) {
+  const rows = [...(node.querySelectorAll?.("tr[data-id]") ?? [])];
+  put(node);
+  for (const row of rows) added(row, tally);
+}
+
+function added(row, tally) {
+  served.set(row, row.outerHTML);
+  tally.of = captionOf(row);
+  tally.added += 1;
+  mark(row, "is-new");
+}
+
+function captionOf(node) {
+  return node.closest("table").caption.textContent;
+}
+
+function isHeld(node) {
+  return node.querySelector?.(".editor") != null;
+}
+
+function replace(old, now, tally) {
+  if (!isHeld(old)) return take(now, (node) => old.replaceWith(node), tally);
+  take(now, (node) => old.before(node), tally);
+  drop(old, tally);
+}
+
+function drop(node, tally) {
+  if (!isHeld(node)) return node.remove();
+  for (const row of node.querySelectorAll("tr[data-id]")) dismiss(row, tally);
+}
+
+// --- Rows
+
+function mergeRows(body, now, tally) {
+  tally.of = captionOf(body);
+  const fresh = [...now.rows];
   const known = new Map([...body.rows].map((row) => [row.dataset.id, row]));
-  const stay = new Set([...fresh.rows].map((row) => row.dataset.id));
-  for (const [id, row] of known) if (!stay.has(id)) takeOut(row);
-  let place = body.firstElementChild;
-  for (const row of [...fresh.rows]) {
-    while (place?.classList.contains("is-gone") && place.dataset.id !== row.dataset.id) place = place.nextElementSibling;
-    const old = known.get(row.dataset.id);
-    if (!old) {
-      body.insertBefore(row, place);
-      mark(row, "new");
-      continue;
-    }
-    if (old === place) place = place.nextElementSibling;
-    else body.insertBefore(old, place);
-    old.removeAttribute("class");
-    if (morph(old, row)) mark(old, "changed");
-  }
+  for (const row of fresh) known.delete(row.dataset.id);
+  for (const row of known.values()) dismiss(row, tally);
+  const old = new Map([...body.rows].map((row) => [row.dataset.id, row]));
+  let last = null; // the row that the next one comes after
+  for (const row of fresh) last = putRow(body, old.get(row.dataset.id), row, last, tally);
 }
 
-function mark(row, what) {
-  row.classList.add(`is-${what}`);
-  rows[what] += 1;
+// Rows that did not change stay where they are; those that did go around them. A row with an
+// editor does not run away from the person who is typing in it.
+function putRow(body, old, row, last, tally) {
+  if (!old) {
+    insert(body, row, last);
+    added(row, tally);
+    return row;
+  }
+  const isChanged = served.get(old) !== row.outerHTML;
+  if (isChanged || old.classList.contains("is-gone")) renew(old, row, revision, tally.isOwn);
+  if (isChanged) {
+    mark(old, "is-changed");
+    tally.changed += 1;
+  }
+  const next = last ? last.nextElementSibling : body.firstElementChild;
+  if (old === next) return old;
+  if (isHeld(old)) {
+    isHolding = true;
+    return last;
+  }
+  const isBehind = !last || last.compareDocumentPosition(old) & Node.DOCUMENT_POSITION_FOLLOWING;
+  if (isChanged || !isBehind) insert(body, old, last);
+  return old;
 }
 
-function takeOut(row) {
-  if (!row.classList.contains("is-gone")) rows.gone += 1;
-  if (!isEdited(row)) return row.remove();
-  row.classList.add("is-gone");
-  const why = "somebody has removed it, or it does not fit the filter any more";
-  for (const form of row.querySelectorAll("td > .editor")) {
-    warn(form, `This transaction is no longer in this list: ${why}. What you wrote is still here.`);
+function insert(body, row, last) {
+  const place = last ? last.nextSibling : body.firstChild;
+  // Where the browser can, without losing the focus in it.
+  if (row.parentNode === body && body.moveBefore) body.moveBefore(row, place);
+  else body.insertBefore(row, place);
+}
+
+// A row that is no longer in the list. One with an editor stays until that is closed.
+function dismiss(row, tally) {
+  if (isHeld(row)) {
+    isHolding = true;
+    if (row.classList.contains("is-gone")) return;
+    row.classList.add("is-gone");
+    row.dispatchEvent(new CustomEvent("gone", { bubbles: true }));
+    return;
   }
-  return undefined;
+  if (row.contains(document.activeElement)) {
+    const neighbour = row.nextElementSibling ?? row.previousElementSibling;
+    if (neighbour) twin(document.activeElement, neighbour)?.focus({ preventScroll: true });
+  }
+  row.remove();
+  tally.removed += 1;
+}
+
+// Makes a row what it is now, cell by cell; the cell of an open editor is only told.
+function renew(row, now, atRevision, isOwn) {
+  served.set(row, now.outerHTML);
+  const marks = row.className;
+  takeAttributes(row, now);
+  row.className = marks;
+  row.classList.remove("is-gone");
+  const cells = [...now.cells];
+  [...row.cells].forEach((cell, index) => {
+    const detail = { now: cells[index], revision: atRevision, isOwn };
+    if (isHeld(cell)) cell.dispatchEvent(new CustomEvent("renewed", { bubbles: true, detail }));
+    else if (!cell.isEqualNode(cells[index])) replaceCell(cell, cells[index]);
+  });
+}
+
+function replaceCell(cell, now) {
+  const focused = cell.contains(document.activeElement) ? document.activeElement : null;
+  cell.replaceWith(now);
+  if (focused) twin(focused, now)?.focus({ preventScroll: true });
+}
+
+// The control in `where` that does what this one did, else the first.
+function twin(control, where) {
+  for (const name of ["data-edit", "href", "data-copy"]) {
+    const same = control.hasAttribute(name) && where.querySelector(`[${name}="${CSS.escape(control.getAttribute(name))}"]`);
+    if (same) return same;
+  }
+  return where.querySelector("a, button");
+}
+
+function mark(row, name) {
+  row.classList.remove("is-new", "is-changed");
+  void row.offsetWidth; // so that the animation begins again
+  row.classList.add(name);
+  clearTimeout(row.marked);
+  row.marked = setTimeout(() => row.classList.remove(name), MARKED);
+}
+
+// --- What the person reads stays where it is
+
+function steadily(change) {
+  const places = marksOfSight().map((row) => [row, row.getBoundingClientRect().top]);
+  change();
+  const place = places.find(([row]) => row.isConnected);
+  if (place) scrollBy({ top: place[0].getBoundingClientRect().top - place[1], behavior: "instant" });
+}
+
+// The row that the person is in, if it can be seen; else the rows that can, whole ones first.
+// At the top of the page nothing is above what is seen: what comes there is to be seen.
+function marksOfSight() {
+  const isSeen = (row) => {
+    const { top, bottom } = row.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  };
+  const mine = document.activeElement?.closest("[data-live] tr");
+  if (mine && isSeen(mine)) return [mine];
+  if (scrollY === 0) return [];
+  const seen = [...document.querySelectorAll("[data-live] tr[data-id]")].filter(isSeen);
+  return seen[0]?.getBoundingClientRect().top < 0 ? [...seen.slice(1), seen[0]] : seen;
+}
+
+// --- What the page says of itself
+
+function say(text = "", link = "") {
+  const line = document.getElementById("live-state");
+  if (line?.firstChild.data === text || !(line || text)) return;
+  line?.remove();
+  if (!text) return;
+  const fresh = Object.assign(document.createElement("p"), { id: "live-state", className: "message warning" });
+  fresh.append(text);
+  if (link) fresh.append(" ", Object.assign(document.createElement("a"), { href: location.href, textContent: link }));
+  document.getElementById("messages").append(fresh);
+}
+
+// An editor was closed: what stayed for its sake may go now.
+function released() {
+  if (isHolding) turn(true);
 }
