@@ -430,7 +430,7 @@ def test_idle_page_asks_less_and_less_until_it_is_touched(open_page: Open) -> No
     # Answered at once, since the page's clock does not wait for the server.
     page.evaluate(
         "window.count = 0; window.fetch = async (url) => "
-        "{ if (url.startsWith('/changes/')) count += 1; return new Response(null, {status: 204}) }"
+        "{ if (url.startsWith('/changes/')) count += 1; return new Response(null, {status: 204}) }; 0"
     )
 
     def asked_within(seconds: int) -> int:
@@ -600,10 +600,8 @@ def test_page_never_goes_back_to_an_older_one(open_page: Open, psql: psycopg.Con
     """As when something between keeps pages, in spite of what they say."""
     made = make_transaction(note="first")
     page = open_page("/transactions/")
-    kept = {
-        "body": page.content(),
-        "headers": {"X-Ledger-Revision": str(current_revision().number)},
-    }
+    headers = {"X-Ledger-Revision": str(current_revision().number)}
+    old = page.content()
     note(psql, made, "second")
     expect(row(page, made).locator(".note")).to_have_text("second")
     page.route("**/transactions/", lambda route: route.fulfill(body=old, headers=headers))
