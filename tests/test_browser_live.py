@@ -429,8 +429,8 @@ def test_idle_page_asks_less_and_less_until_it_is_touched(open_page: Open) -> No
     page.reload()
     # Answered at once, since the page's clock does not wait for the server.
     page.evaluate(
-        "window.count = 0; window.fetch = async (url) => "
-        "{ if (url.startsWith('/changes/')) count += 1; return new Response(null, {status: 204}) }; 0"
+        "window.count = 0; window.fetch = async (url) => { if (url.startsWith('/changes/'))"
+        " count += 1; return new Response(null, {status: 204}) }; 0"
     )
 
     def asked_within(seconds: int) -> int:

@@ -9,14 +9,14 @@ const IDLE = 60000; // nobody is at a page that was not touched for so long
 const PATIENCE = 20000; // for an answer
 const MARKED = 30000;
 
-let revision = Number(document.getElementById("receipt")?.dataset.revision);
+let revision = Number(document.getElementById("receipt")?.dataset.revision ?? NaN); // 0 before the first change
 let wait = SHORT;
 let timer = 0;
 let asking = null; // the AbortController of the turn that is under way
 let askedAt = 0;
 let touched = performance.now();
 let failures = 0;
-let isOver = !revision || !document.querySelector("[data-live]");
+let isOver = Number.isNaN(revision) || !document.querySelector("[data-live]");
 let isHolding = false; // something stayed for the sake of an open editor
 
 const served = new WeakMap(); // a part or a row -> its HTML as the server gave it
