@@ -711,8 +711,13 @@ def run_all(run: Run, makers: list[Callable[[], Any]], failures: list[BaseExcept
     threads = [threading.Thread(target=work, args=(make,)) for make in makers]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException as problem:
+        # Ctrl-C: nobody goes on without us.
+        failures.append(problem)
+        raise
 
 
 def everybody(run: Run) -> list[Callable[[], Any]]:

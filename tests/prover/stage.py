@@ -140,7 +140,11 @@ class Site:
             stderr=self.log,
             start_new_session=True,
         )
-        self.wait_for_answer()
+        try:
+            self.wait_for_answer()
+        except BaseException:
+            self.close()
+            raise
 
     def wait_for_answer(self) -> None:
         deadline = time.monotonic() + START_SECONDS
