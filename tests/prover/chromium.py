@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 from dev import find_chromium
 from prover.clients import Run, seen_in
 from prover.history import OK, UNKNOWN, Operation
+from prover.stage import CannotStart
 
 LIST = "/transactions/?wallet=edited"
 # What a person sees, once they see it: the list, and the change that it says it reflects.
@@ -21,8 +22,12 @@ SHOWN = """() => {
 
 
 def launch(playwright: Playwright) -> Browser:
+    """The Chromium that is here; CannotStart where there is none."""
+    path = find_chromium()
+    if path is None:
+        raise CannotStart("Chromium is not there: python3 dev.py test --browser installs it.")
     return playwright.chromium.launch(
-        executable_path=find_chromium(),
+        executable_path=path,
         args=["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
         ignore_default_args=["--disable-back-forward-cache"],
     )

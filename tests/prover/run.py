@@ -263,4 +263,7 @@ def told(counts: Counter[Any], keys: bool = False) -> str:
 
 if __name__ == "__main__":
     os.chdir(TESTS.parent)
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
