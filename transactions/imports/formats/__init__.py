@@ -2,13 +2,15 @@
 
 from typing import BinaryIO
 
-from transactions.imports.formats import etherscan, generic, reader
+from transactions.imports.formats import etherscan, generic, kraken, reader, sparrow
 from transactions.imports.rows import FileError, Format, Table
 
 FORMATS: tuple[Format, ...] = (
     etherscan.TRANSACTIONS,
     etherscan.INTERNAL,
     etherscan.TOKENS,
+    sparrow.WALLET,
+    kraken.LEDGERS,
     generic.GENERIC,
 )
 

@@ -31,6 +31,7 @@ _time = re.compile(
 ).fullmatch
 _evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
 _hex_txid = re.compile(r"[0-9a-f]{64}").fullmatch
+_wallet_txid = re.compile(r"[0-9a-f]{60,70}").fullmatch
 _base58_txid = re.compile(r"[1-9A-HJ-NP-Za-km-z]{64,88}").fullmatch
 # One line of text: no control character, nor Unicode's own line and paragraph ends.
 _unfit_in_line = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
@@ -202,6 +203,17 @@ def hex_txid(text: str, column: str) -> str:
     """A transaction id of Bitcoin and its like: 64 hexadecimal digits, lower-case."""
     txid = text.lower()
     if not _hex_txid(txid):
+        raise _not_a_hash(text, column, "64 hexadecimal digits", 64)
+    return txid
+
+
+def wallet_txid(text: str, column: str) -> str:
+    """A hexadecimal id as a wallet's file has it, lower-case.
+
+    Some files have ids of a digit too many or too few; they still tell their transactions apart.
+    """
+    txid = text.lower()
+    if not _wallet_txid(txid):
         raise _not_a_hash(text, column, "64 hexadecimal digits", 64)
     return txid
 

@@ -1,0 +1,130 @@
+"""Kraken's ledgers."""
+
+from datetime import UTC, datetime
+
+import pytest
+from files import moved, questions, reading, reasons, records, rows, sample
+
+from transactions.imports.rows import Options
+
+FILE = sample("kraken.csv")
+HEADER = "txid,refid,time,type,subtype,aclass,asset,amount,fee,balance"
+
+
+def file(*lines: str) -> bytes:
+    return "\n".join([HEADER, *lines]).encode()
+
+
+def line(**cells: str) -> str:
+    told = {
+        "txid": "L-1",
+        "refid": "R-1",
+        "time": "2024-01-01 10:00:00",
+        "type": "deposit",
+        "asset": "EUR",
+        "amount": "10",
+        "fee": "0",
+        "balance": "10",
+        **cells,
+    }
+    return ",".join(told.get(name, "") for name in HEADER.split(","))
+
+
+def test_both_lines_of_a_trade_are_one_transaction_and_the_fee_is_extra() -> None:
+    _, paid, bought, *_ = rows(FILE, Options())
+    assert (paid.external_id, bought.external_id) == ("TRD-1", "TRD-1")
+    assert (paid.type, bought.type) == ("trade", "trade")
+    assert moved(paid) == [("-400", "transfer", "EUR"), ("-1.04", "fee", "EUR")]
+    assert moved(bought) == [("0.01", "transfer", "BTC")]
+    assert paid.timestamp == datetime(2024, 1, 3, 9, tzinfo=UTC)
+    assert (paid.network, paid.txid) == ("", "")
+
+
+def test_staked_is_the_same_asset_of_the_same_account() -> None:
+    away, there, reward = rows(FILE, Options())[3:6]
+    assert [moved(row) for row in (away, there)] == [
+        [("-10", "transfer", "DOT")],
+        [("10", "transfer", "DOT")],
+    ]
+    assert [row.type for row in (away, there, reward)] == ["self", "self", "reward"]
+    assert moved(reward) == [("0.025", "transfer", "DOT"), ("-0.005", "fee", "DOT")]
+
+
+def test_pending_lines_are_passed_over_and_told() -> None:
+    read = reading(FILE, Options())
+    found = [row for row in read.records if row.raw.startswith('"",')]
+    assert found == []
+    assert "1 pending lines were passed over" in read.told[-1]
+
+
+def test_account_is_called_kraken_unless_it_is_named() -> None:
+    assert questions(FILE, Options()) == []
+    assert reading(FILE, Options()).options.wallet == "Kraken"
+    assert reading(FILE, Options(wallet="My Kraken")).options.wallet == "My Kraken"
+
+
+def test_running_balance_is_checked() -> None:
+    read = reading(FILE, Options())
+    list(read.records)
+    assert "The running balance agrees in all 3 lines" in read.told[0]
+    gap = reading(file(line(), line(txid="L-2", refid="R-2", balance="25")), Options())
+    assert len(list(gap.records)) == 2
+    assert "in line 3 (25 where 20 follows): lines are missing" in gap.told[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("XXBT", "BTC"),
+        ("XBT.M", "BTC"),
+        ("XETH", "ETH"),
+        ("ETH2.S", "ETH"),
+        ("XXDG", "DOGE"),
+        ("ZEUR", "EUR"),
+        ("EUR.HOLD", "EUR"),
+        ("DOT28.S", "DOT"),
+        ("USDT", "USDT"),
+        ("SOL03.S", "SOL"),
+        ("1INCH", "1INCH"),
+    ],
+)
+def test_assets_have_the_names_that_everybody_knows(name: str, symbol: str) -> None:
+    (row,) = rows(file(line(asset=name)), Options())
+    assert moved(row) == [("10", "transfer", symbol)]
+
+
+@pytest.mark.parametrize(
+    ("type_", "subtype", "ours"),
+    [
+        ("withdrawal", "", "withdrawal"),
+        ("spend", "", "trade"),
+        ("receive", "", "trade"),
+        ("earn", "reward", "reward"),
+        ("earn", "allocation", "self"),
+        ("transfer", "airdrop", "airdrop"),
+        ("rollover", "", "fee"),
+        ("something new", "", "other"),
+    ],
+)
+def test_types(type_: str, subtype: str, ours: str) -> None:
+    (row,) = rows(file(line(type=type_, subtype=subtype)), Options())
+    assert row.type == ours
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ({"amount": ""}, "amount is empty"),
+        ({"amount": "ten"}, "amount 'ten' is not a number"),
+        ({"fee": "-1"}, "fee '-1' is negative"),
+        ({"refid": ""}, "refid is empty"),
+        ({"time": "1.1.2024"}, "time '1.1.2024' is not a time"),
+        ({"asset": "DOT.X9"}, "asset 'DOT.X9' has an ending that is not known"),
+        ({"balance": "?"}, "balance '?' is not a number"),
+    ],
+)
+def test_line_that_cannot_be_read_says_why(cells: dict[str, str], why: str) -> None:
+    (reason,) = reasons(file(line(**cells)), Options())
+    assert reason.startswith("Line 2")
+    assert why in reason
+    assert len(records(file(line(**cells), line()), Options())) == 2

@@ -1,0 +1,104 @@
+"""Sparrow's list of a wallet's transactions."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from files import moved, questions, reading, reasons, rows, sample
+
+from transactions.imports.rows import FileError, Options
+
+FILE = sample("sparrow.csv")
+OURS = Options(wallet="Cold storage")
+TXID = "ab" * 32
+
+
+def file(*lines: str, header: str = "Date (UTC),Label,Value,Balance,Fee,Txid") -> bytes:
+    return "\n".join([header, *lines]).encode()
+
+
+def test_value_is_net_so_the_fee_of_a_spend_is_taken_out_of_it() -> None:
+    received, spent, moved_to_self, mixed, _ = rows(FILE, OURS)
+    assert moved(received) == [("0.5", "transfer", "native")]
+    assert moved(spent) == [("-0.1", "transfer", "native"), ("-0.000015", "fee", "native")]
+    assert moved(moved_to_self) == [("0", "transfer", "native"), ("-0.000009", "fee", "native")]
+    assert moved_to_self.type == "self"
+    # Not told is not 0.
+    assert moved(mixed) == [("-0.02", "transfer", "native")]
+
+
+def test_rows_are_bitcoin_transactions_of_the_named_wallet() -> None:
+    first = rows(FILE, OURS)[0]
+    assert (first.network, first.txid, first.timestamp) == (
+        "bitcoin",
+        "1" * 64,
+        datetime(2024, 2, 1, 10, tzinfo=UTC),
+    )
+    assert (first.wallet, reading(FILE, OURS).options.wallet) == ("", "Cold storage")
+    assert [question.option for question in questions(FILE, Options())] == ["wallet"]
+    with pytest.raises(FileError, match="not on litecoin"):
+        reading(FILE, Options(wallet="x", network="litecoin"))
+
+
+def test_what_is_unconfirmed_is_pending_since_now() -> None:
+    *_, pending = rows(FILE, OURS)
+    assert pending.status == "pending"
+    assert abs((datetime.now(UTC) - pending.timestamp).total_seconds()) < 600
+
+
+def test_label_is_a_label_and_a_long_one_a_note() -> None:
+    assert [row.labels for row in rows(FILE, OURS)[:3]] == [
+        ("Salary from Bob",),
+        ("Rent, February",),
+        (),
+    ]
+    (row,) = rows(file(f"2024-01-01 10:00:00,{'long ' * 30},1.0,1.0,,{TXID}"), OURS)
+    assert (row.labels, row.note) == ((), ("long " * 30).strip())
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Date (UTC),Label,Value,Balance,Fee,Txid", "-12345"),
+        ("Date (UTC),Label,Value (sats),Balance (sats),Fee (sats),Value (EUR),Txid", "-12345"),
+        ("Date (UTC),Label,Value (BTC),Balance (BTC),Fee (BTC),Txid", "-0.00012345"),
+        ("Date (UTC),Label,Value,Balance,Fee,Txid", '"-0,00012345"'),
+    ],
+)
+def test_unit_is_the_headers_or_told_from_the_decimals(header: str, value: str) -> None:
+    fiat = ",1" if "EUR" in header else ""
+    (row,) = rows(file(f"2024-01-01 10:00:00,,{value},0,{fiat},{TXID}", header=header), OURS)
+    assert moved(row) == [("-0.00012345", "transfer", "native")]
+
+
+def test_older_files_have_local_times_and_the_zone_is_asked_for() -> None:
+    old = file(f"2024-07-01 10:00:00,,1.0,1.0,,{TXID}", header="Date,Label,Value,Balance,Fee,Txid")
+    asked = questions(old, OURS)
+    assert [question.option for question in asked] == ["timezone"]
+    assert "2024-07-01 10:00:00" in asked[0].text
+    (row,) = rows(old, Options(wallet="Cold", timezone=ZoneInfo("Europe/Berlin")))
+    assert row.timestamp == datetime(2024, 7, 1, 8, tzinfo=UTC)
+    with pytest.raises(FileError, match="time zone"):
+        reading(old, OURS)
+
+
+def test_id_with_a_digit_too_many_still_tells_transactions_apart() -> None:
+    (row,) = rows(file(f"2024-01-01 10:00:00,,1.0,1.0,,{TXID}F"), OURS)
+    assert row.txid == f"{TXID}f"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (f"2024-01-01 10:00:00,,,1.0,,{TXID}", "Value is empty"),
+        (f"2024-01-01 10:00:00,,-0.1,1.0,0.2,{TXID}", "is more than Value"),
+        (f"yesterday,,0.1,1.0,,{TXID}", "Date 'yesterday' is not a time"),
+        ("2024-01-01 10:00:00,,0.1,1.0,,abc", "Txid 'abc' has 3 characters"),
+        (f"2024-01-01 10:00:00,,0.1.0,1.0,,{TXID}", "Value '0.1.0' is not a number"),
+        ("2024-01-01 10:00:00,,0.1", "has 3 cells"),
+    ],
+)
+def test_line_that_cannot_be_read_says_why(line: str, why: str) -> None:
+    (reason,) = reasons(file(line), OURS)
+    assert reason.startswith("Line 2")
+    assert why in reason
