@@ -23,6 +23,7 @@ from django.views import View
 from django.views.decorators.cache import cache_page
 from django.views.decorators.http import require_safe
 from factories import make_address, make_batch, make_contact, make_transaction, make_user
+from psycopg import IsolationLevel
 
 from transactions.models import Asset, ImportLine, Label, Transaction, Wallet
 from txsite import checks
@@ -40,8 +41,11 @@ def refused(**changed: Any) -> list[str]:
 # --- Settings and URLs
 
 
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 def test_settings_as_they_are_pass() -> None:
     assert refused() == []
+    read_committed = {"isolation_level": IsolationLevel.READ_COMMITTED}
+    assert refused(DATABASES={"default": {**DEFAULT, "OPTIONS": read_committed}}) == []
     checks.refuse_to_be_stale()
 
 
@@ -52,11 +56,11 @@ def test_settings_as_they_are_pass() -> None:
     [
         ({"AUTOCOMMIT": False}, "txsite.E002"),
         ({"ATOMIC_REQUESTS": True}, "txsite.E003"),
+        ({"OPTIONS": {"isolation_level": IsolationLevel.REPEATABLE_READ}}, "txsite.E004"),
+        ({"OPTIONS": {"isolation_level": IsolationLevel.SERIALIZABLE}}, "txsite.E004"),
     ],
 )
-def test_transactions_that_outlive_a_request_or_a_snapshot_are_refused(
-    changed: dict[str, bool], problem: str
-) -> None:
+def test_transactions_of_another_kind_are_refused(changed: dict[str, Any], problem: str) -> None:
     assert refused(DATABASES={"default": {**DEFAULT, **changed}}) == [problem]
 
 

@@ -16,6 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
+from psycopg import IsolationLevel
 
 FRESHNESS = "freshness"
 LEDGER_APPS = ("contacts", "transactions")
@@ -60,7 +61,20 @@ def no_transaction_outlives_a_request(
                     id="txsite.E003",
                 )
             )
+        level = database.get("OPTIONS", {}).get("isolation_level")
+        if level not in (None, IsolationLevel.READ_COMMITTED):
+            found.append(wrong_level(IsolationLevel(level).name.replace("_", " ")))
     return found
+
+
+def wrong_level(level: str) -> CheckMessage:
+    return Error(
+        f"Transactions of the default database are {level.upper()}: edits that come together "
+        "would fail instead of following one another.",
+        hint="Remove isolation_level from OPTIONS and default_transaction_isolation from the "
+        "database, the role and PGOPTIONS: READ COMMITTED is PostgreSQL's own.",
+        id="txsite.E004",
+    )
 
 
 @register(FRESHNESS)
@@ -170,17 +184,7 @@ def writers_see_what_is_committed(
     with connections["default"].cursor() as cursor:
         cursor.execute("SHOW default_transaction_isolation")
         level = cursor.fetchone()[0]
-    if level == READ_COMMITTED:
-        return []
-    return [
-        Error(
-            f"Transactions of the default database are {level.upper()}: edits that come together "
-            "would fail instead of following one another.",
-            hint="Remove isolation_level from OPTIONS and default_transaction_isolation from the "
-            "database, the role and PGOPTIONS: READ COMMITTED is PostgreSQL's own.",
-            id="txsite.E004",
-        )
-    ]
+    return [] if level == READ_COMMITTED else [wrong_level(level)]
 
 
 @register(Tags.database)
