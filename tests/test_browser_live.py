@@ -96,7 +96,8 @@ def test_rows_follow_a_commit_under_filter_and_order(
     page = open_page("/transactions/?label=Rent&sort=note")
     assert ids(page) == [leaves.pk, stays.pk, changes.pk]
     listen(page)
-    row(page, stays).evaluate("row => { row.cells[0].isTheSame = true; }")
+    for one in (stays, changes):
+        row(page, one).evaluate("row => { row.cells[0].isTheSame = true; }")
     with psql.transaction():
         psql.execute(
             "DELETE FROM transactions_transactionlabel WHERE transaction_id = %s", [leaves.pk]
@@ -112,7 +113,8 @@ def test_rows_follow_a_commit_under_filter_and_order(
     expect(row(page, changes)).to_have_class("is-changed")
     expect(row(page, changes).locator(".note")).to_have_text("a")
     assert not row(page, stays).get_attribute("class")
-    assert row(page, stays).evaluate("row => row.cells[0].isTheSame")
+    for one in (stays, changes):
+        assert row(page, one).evaluate("row => row.cells[0].isTheSame")
     expect_receipt(page)
     # One summary, whatever happened.
     assert page.evaluate("told") == ["Transactions: 1 changed, 1 new, 1 no longer here."]
@@ -395,6 +397,34 @@ def test_own_save_is_not_announced_as_a_change(open_page: Open) -> None:
     editor.get_by_label("Old take off").check()
     editor.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="No transaction fits this filter")).to_be_visible()
+
+
+def test_own_save_that_is_under_way_is_not_told_as_somebody_elses(open_page: Open) -> None:
+    made = make_transaction()
+    page = open_page("/transactions/")
+    page.evaluate(
+        """() => {
+          const real = fetch;
+          let count = 0;
+          window.fetch = async (url, options = {}) => {
+            count += 1;
+            const answer = await real(url, options);
+            if (options.method !== "POST") return answer;
+            // It is committed, and the page does not know yet.
+            const before = count;
+            dispatchEvent(new Event("focus"));
+            window.askedMeanwhile = count - before;
+            return answer;
+          };
+        }"""
+    )
+    editor = open_editor(page, made, "note")
+    editor.locator("textarea").fill("mine")
+    editor.get_by_role("button", name="Save").click()
+    expect(row(page, made).locator(".note")).to_have_text("mine")
+    assert page.evaluate("askedMeanwhile") == 0
+    make_transaction()
+    expect(page.locator("tr[data-id]")).to_have_count(2)
 
 
 # --- When it asks

@@ -88,8 +88,15 @@ function closeEditor(cell) {
 async function save(form, cell) {
   if (form.dataset.saving) return;
   form.dataset.saving = "1";
+  pause();
   const answer = await ask(form.action, { method: "POST", body: new FormData(form) });
   delete form.dataset.saving;
+  await settle(answer, form, cell);
+  if (answer?.ok) resume(true, revisionOf(answer));
+  else resume();
+}
+
+async function settle(answer, form, cell) {
   if (!answer) return problem(form, "The server cannot be reached. Nothing was saved; try again.");
   if (answer.type === "opaqueredirect") return problem(form, "You are logged out. Nothing was saved.");
   if (answer.status === 409 || answer.status === 422) {
@@ -119,7 +126,6 @@ function closeSaved(cell, html, what, revision) {
   }
   row.querySelector(`a[data-edit="${what}"]`)?.focus();
   announce(`Saved ${what}.`);
-  turn(true, revision);
 }
 
 // --- What others do meanwhile

@@ -16,6 +16,7 @@ let asking = null; // the AbortController of the turn that is under way
 let askedAt = 0;
 let touched = performance.now();
 let failures = 0;
+let saving = 0; // how many of the person's own saves are under way
 let isOver = Number.isNaN(revision) || !document.querySelector("[data-live]");
 let isHolding = false; // something stayed for the sake of an open editor
 
@@ -30,7 +31,7 @@ class Over extends Error {}
 // One turn: at most one is under way. After the person's own save nothing has to be asked first,
 // and an answer from before it must not come after it.
 async function turn(isOwn = false, atLeast = 0) {
-  if (isOver || document.visibilityState !== "visible" || (asking && !isOwn)) return;
+  if (isOver || saving || document.visibilityState !== "visible" || (asking && !isOwn)) return;
   asking?.abort();
   const mine = (asking = new AbortController());
   clearTimeout(timer);
@@ -49,6 +50,19 @@ async function turn(isOwn = false, atLeast = 0) {
   }
   asking = null;
   if (!isOver) timer = setTimeout(turn, wait);
+}
+
+// While an own save is under way, what it changes would be taken for somebody else's.
+function pause() {
+  saving += 1;
+  asking?.abort();
+  asking = null;
+  clearTimeout(timer);
+}
+
+function resume(isOwn = false, atLeast = 0) {
+  saving -= 1;
+  turn(isOwn, atLeast);
 }
 
 function fail(error) {
