@@ -162,6 +162,10 @@ def test_guards_that_the_documents_name_exist(language: str) -> None:
     written = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
     assert tests
     assert [name for name in tests if f"def {name}(" not in written] == []
+    checks = re.findall(r"`(txsite\.E\d+)`", text)
+    assert checks
+    code = (ROOT / "txsite/checks.py").read_text()
+    assert [check for check in checks if f'"{check}"' not in code] == []
 
 
 def test_postgresql_commands_of_the_document_run(databases: dict[str, servers.Database]) -> None:
