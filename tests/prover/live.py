@@ -94,6 +94,8 @@ def until_pixels_change(port: int, url: str, plan: Plan, changes: int) -> list[f
         watch(context.new_cdp_session(page), pictures)
         waits = []
         for number in range(changes):
+            # Somebody is there, or the page would ask less and less often.
+            page.mouse.move(number, number)
             # At any moment between two questions, and with the marks of the last change settled.
             page.wait_for_timeout(1_000 + random.random() * milliseconds("SHORT"))
             waits.append(one_wait(page, somebody, plan.edited[number % 5], number, pictures))
