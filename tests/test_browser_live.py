@@ -399,6 +399,83 @@ def test_own_save_is_not_announced_as_a_change(open_page: Open) -> None:
     expect(page.get_by_role("heading", name="No transaction fits this filter")).to_be_visible()
 
 
+SLOW_FORM = """() => {
+  const real = fetch;
+  window.fetch = async (url, options = {}) => {
+    const answer = await real(url, options);
+    if (!String(url).endsWith("/note/") || options.method) return answer;
+    window.isWaiting = true;
+    await new Promise((done) => { window.release = done; });
+    return answer;
+  };
+}"""
+
+
+def test_row_that_was_refreshed_while_its_form_came_is_not_taken_as_seen(
+    open_page: Open, psql: psycopg.Connection
+) -> None:
+    made = make_transaction(note="before")
+    page = open_page("/transactions/")
+    page.evaluate(SLOW_FORM)
+    row(page, made).locator("a[data-edit=note]").click()
+    page.wait_for_function("() => window.isWaiting")
+    note(psql, made, "theirs")
+    expect(row(page, made).locator(".note")).to_have_text("theirs")
+    page.evaluate("release()")
+    editor = row(page, made).locator(".editor[data-editor=note]")
+    expect(editor.locator("textarea")).to_have_value("before")
+    labels = open_editor(page, made, "labels")
+    labels.locator("[name=add]").fill("Rent")
+    labels.get_by_role("button", name="Save").click()
+    expect(row(page, made).locator("td.col-labels .chip")).to_have_text("Rent")
+    editor.locator("textarea").fill("mine")
+    editor.get_by_role("button", name="Save").click()
+    expect(editor.locator(".error")).to_contain_text("theirs")
+    assert Transaction.objects.get().note == "theirs"
+
+
+def test_while_a_save_is_under_way_nothing_is_typed_or_closed_and_following_goes_on(
+    open_page: Open, psql: psycopg.Connection
+) -> None:
+    made = make_transaction(note="before")
+    page = open_page("/transactions/")
+    editor = open_editor(page, made, "note")
+    note(psql, made, "theirs")
+    page.evaluate(
+        """() => {
+          const real = fetch;
+          window.fetch = async (url, options = {}) => {
+            if (options.method === "POST") {
+              window.isWaiting = true;
+              await new Promise((done) => { window.release = done; });
+            }
+            return real(url, options);
+          };
+        }"""
+    )
+    editor.locator("textarea").fill("mine")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function("() => window.isWaiting")
+    page.keyboard.press("Escape")
+    page.keyboard.type(" and more")
+    expect(editor.locator("textarea")).to_have_value("mine")
+    page.evaluate("release()")
+    expect(editor.locator(".error")).to_contain_text("theirs")
+    make_transaction()
+    expect(page.locator("tr[data-id]")).to_have_count(2)
+
+
+def test_editor_that_cannot_be_opened_leaves_another_one_alone(open_page: Open) -> None:
+    made, other = make_transaction(), make_transaction()
+    page = open_page("/transactions/")
+    editor = open_editor(page, made, "note")
+    editor.locator("textarea").fill("half-written")
+    page.route("**/note/", lambda route: route.fulfill(status=503, body=""))
+    row(page, other).locator("a[data-edit=note]").click()
+    expect(page.locator("#messages")).to_contain_text("cannot be edited now")
+    expect(editor.locator("textarea")).to_have_value("half-written")
+
+
 def test_own_save_that_is_under_way_is_not_told_as_somebody_elses(open_page: Open) -> None:
     made = make_transaction()
     page = open_page("/transactions/")

@@ -15,14 +15,14 @@ document.addEventListener("click", (event) => {
   const cancel = event.target.closest(".editor a.cancel");
   if (cancel && opened.has(cancel.closest("td"))) {
     event.preventDefault();
-    closeEditor(cancel.closest("td"));
+    if (!cancel.closest("form").dataset.saving) closeEditor(cancel.closest("td"));
   }
 });
 
 document.addEventListener("keydown", (event) => {
   const cell = event.target.closest?.(".editor")?.closest("td");
   if (!cell || !opened.has(cell)) return;
-  if (event.key === "Escape") closeEditor(cell);
+  if (event.key === "Escape" && !event.target.form.dataset.saving) closeEditor(cell);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
 });
 
@@ -44,14 +44,17 @@ async function ask(url, options = {}) {
 
 async function openEditor(link) {
   const answer = await ask(link.href);
-  // Signed out, or no longer there: the page itself tells.
-  if (answer && (answer.type === "opaqueredirect" || !answer.ok)) location.assign(link.href);
-  if (!answer?.ok) return;
+  if (!answer?.ok) {
+    // Signed out, or no longer there: the page itself tells, unless somebody is writing here.
+    if (answer && !document.querySelector("td > .editor")) location.assign(link.href);
+    else if (answer) announce("That cannot be edited now. Save or cancel what is open, then try again.");
+    return;
+  }
   const html = await answer.text();
   // The row may have been refreshed, or be gone, by now.
   const cell = document.querySelector(`a.edit[href="${link.getAttribute("href")}"]`)?.closest("td");
   if (!cell) return announce("That transaction is no longer in this list.");
-  opened.set(cell, { before: [...cell.childNodes] });
+  opened.set(cell, { before: [...cell.childNodes], rowRevision: revision });
   show(cell, html, answer);
 }
 
@@ -62,9 +65,12 @@ function show(cell, html, answer) {
   first.removeAttribute("autofocus");
   cell.replaceChildren(template.content);
   const editor = opened.get(cell);
-  editor.seen = textOf(editor.before);
-  editor.revision = revisionOf(answer);
   const form = cell.querySelector("form");
+  const version = form.elements.namedItem("version");
+  editor.seen = textOf(editor.before);
+  // Only where row and form are of one version has the person seen what the row shows.
+  editor.isSure = version?.value === cell.closest("tr").dataset.version;
+  editor.revision = revisionOf(answer);
   form.elements.namedItem("next").value = location.pathname + location.search;
   first.focus();
   tell(cell);
@@ -81,19 +87,31 @@ function revisionOf(answer) {
 function closeEditor(cell) {
   cell.replaceChildren(...opened.get(cell).before);
   opened.delete(cell);
-  cell.querySelector("a.edit").focus();
+  cell.querySelector("a.edit")?.focus();
   released();
 }
 
 async function save(form, cell) {
   if (form.dataset.saving) return;
   form.dataset.saving = "1";
+  const posted = new FormData(form);
+  const focused = document.activeElement;
+  // What would be typed now would not be in it.
+  form.inert = true;
   pause();
-  const answer = await ask(form.action, { method: "POST", body: new FormData(form) });
-  delete form.dataset.saving;
-  await settle(answer, form, cell);
-  if (answer?.ok) resume(true, revisionOf(answer));
-  else resume();
+  let saved = 0;
+  try {
+    const answer = await ask(form.action, { method: "POST", body: posted, signal: AbortSignal.timeout(PATIENCE) });
+    await settle(answer, form, cell);
+    if (answer?.ok) saved = revisionOf(answer);
+  } catch {
+    problem(form, "The server's answer broke off. Load the page to see whether it was saved.");
+  } finally {
+    delete form.dataset.saving;
+    form.inert = false;
+    if (form.isConnected && form.contains(focused)) focused.focus();
+    resume(saved > 0, saved);
+  }
 }
 
 async function settle(answer, form, cell) {
@@ -121,7 +139,7 @@ function closeSaved(cell, html, what, revision) {
     // if that is still what it was.
     const version = other.querySelector(".editor [name=version]");
     const editor = opened.get(other);
-    if (version && editor.seen === textOf(editor.before)) version.value = row.dataset.version;
+    if (version && editor.isSure && editor.seen === textOf(editor.before)) version.value = row.dataset.version;
     if (editor) tell(other, true);
   }
   row.querySelector(`a[data-edit="${what}"]`)?.focus();
@@ -134,8 +152,12 @@ function closeSaved(cell, html, what, revision) {
 document.addEventListener("renewed", ({ target: cell, detail }) => {
   const editor = opened.get(cell);
   editor.before = [...detail.now.childNodes];
+  editor.rowRevision = detail.revision;
   // A row that is no newer than the form tells nothing that the form does not know.
-  if (detail.revision <= editor.revision) editor.seen = textOf(editor.before);
+  if (detail.revision <= editor.revision) {
+    editor.seen = textOf(editor.before);
+    editor.isSure = cell.querySelector("[name=version]")?.value === cell.closest("tr").dataset.version;
+  }
   tell(cell, detail.isOwn);
 });
 
@@ -161,7 +183,8 @@ function tell(cell, isOwn) {
 function whatChanged(cell, form, who) {
   const row = cell.closest("tr");
   if (row.classList.contains("is-gone")) return ["This transaction is no longer in this list: it was removed, or no longer fits. What you typed is still here."];
-  const { before, seen } = opened.get(cell);
+  const { before, seen, rowRevision, revision: formRevision } = opened.get(cell);
+  if (rowRevision < formRevision) return [];
   const find = (selector) => before.flatMap((node) => (node.matches?.(selector) ? [node] : [...(node.querySelectorAll?.(selector) ?? [])])).map((node) => node.textContent);
   if (form.dataset.editor === "labels") {
     const had = [...form.querySelectorAll("[name=remove]")].map((box) => box.value);
