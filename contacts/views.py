@@ -1,5 +1,7 @@
 """The contacts' pages: the list, one contact, and everything that people change there."""
 
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +15,7 @@ from contacts.filters import ADDRESS_ORDERINGS, CONTACT_ORDERINGS, ContactFilter
 from contacts.forms import AddressForm, ContactForm, RemoveAddressForm, RemoveContactForm
 from contacts.models import Address, Contact
 from contacts.tables import AddressTable, ContactTable, literal, moment, transactions_url
+from txsite.freshness.middleware import snapshot
 from txsite.tables import ListForm, Page
 from txsite.versions import again_when_raced
 
@@ -95,6 +98,27 @@ def show(
     return render(request, "contacts/detail.html", context, status=status if is_valid else 400)
 
 
+# The answer to a change: where to go on, or what draws the page that tells why not.
+Outcome = HttpResponse | Callable[[], HttpResponse]
+
+
+def changing(act: Callable[..., Outcome]) -> Callable[..., HttpResponse]:
+    """Run `act` in a transaction of its own; what it refuses is drawn after that, in one snapshot.
+
+    The page then carries the revision that it was read at, like any other.
+    """
+
+    @wraps(act)
+    def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        outcome = again_when_raced(act)(request, *args, **kwargs)
+        if isinstance(outcome, HttpResponse):
+            return outcome
+        with snapshot(request):
+            return outcome()
+
+    return run
+
+
 def held(pk: int) -> Contact:
     """The contact, which nobody else changes or removes before the change is committed."""
     return get_object_or_404(Contact.objects.select_for_update(no_key=True), pk=pk)
@@ -114,23 +138,25 @@ def contact_add(request: HttpRequest) -> HttpResponse:
     return render(request, "contacts/add.html", {"form": ContactForm()})
 
 
-@again_when_raced
-def add(request: HttpRequest) -> HttpResponse:
+@changing
+def add(request: HttpRequest) -> Outcome:
     form = ContactForm(request.POST)
     if not form.is_valid():
-        return render(request, "contacts/add.html", {"form": form}, status=422)
+        return partial(render, request, "contacts/add.html", {"form": form}, status=422)
     contact = form.save()
     return done(request, f"Contact “{contact}” added.", contact.get_absolute_url())
 
 
 @require_POST
 @permission_required("contacts.change_contact", raise_exception=True)
-@again_when_raced
-def contact_edit(request: HttpRequest, pk: int) -> HttpResponse:
+@changing
+def contact_edit(request: HttpRequest, pk: int) -> Outcome:
     """Save name and note, unless somebody else has changed them since `version`."""
     form = ContactForm(request.POST, instance=held(pk))
     if not form.is_valid():
-        return show(request, pk, QueryDict(), status=409 if form.is_stale else 422, form=form)
+        return partial(
+            show, request, pk, QueryDict(), status=409 if form.is_stale else 422, form=form
+        )
     contact = form.save()
     return done(request, f"Contact “{contact}” saved.", contact.get_absolute_url())
 
@@ -148,12 +174,12 @@ def confirm(request: HttpRequest, pk: int, status: int = 200) -> HttpResponse:
     return render(request, "contacts/remove.html", context, status=status)
 
 
-@again_when_raced
-def remove(request: HttpRequest, pk: int) -> HttpResponse:
+@changing
+def remove(request: HttpRequest, pk: int) -> Outcome:
     contact = get_object_or_404(Contact.objects.select_for_update(), pk=pk)
     form = RemoveContactForm(request.POST)
     if not form.is_valid() or form.cleaned_data["version"] != contact.version:
-        return confirm(request, pk, status=409)
+        return partial(confirm, request, pk, status=409)
     contact.delete()
     told = f"Contact “{contact}” removed. Its addresses and transactions stay."
     return done(request, told, reverse("contact-list"))
@@ -161,13 +187,13 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required(("contacts.add_address", "contacts.change_address"), raise_exception=True)
-@again_when_raced
-def address_add(request: HttpRequest, pk: int) -> HttpResponse:
+@changing
+def address_add(request: HttpRequest, pk: int) -> Outcome:
     """Give an address to a contact; one of another contact only when that is asked for."""
     contact = held(pk)
     form = AddressForm(request.POST)
     if not form.is_valid():
-        return show(request, pk, QueryDict(), status=422, address_form=form)
+        return partial(show, request, pk, QueryDict(), status=422, address_form=form)
     address, _ = Address.objects.select_for_update(no_key=True).get_or_create(
         family=form.cleaned_data["family"], value=form.cleaned_data["address"]
     )
@@ -175,7 +201,7 @@ def address_add(request: HttpRequest, pk: int) -> HttpResponse:
     if address.contact not in (None, contact) and seen != address.version:
         form.add_error("address", f"This address belongs to “{address.contact}”.")
         status = 409 if seen else 422
-        return show(request, pk, QueryDict(), status, address_form=form, others=address)
+        return partial(show, request, pk, QueryDict(), status, address_form=form, others=address)
     address.contact = contact
     address.save(update_fields=["contact"])
     told = f"Address {address.shortened} ({address.get_family_display()}) is now of “{contact}”."
@@ -184,20 +210,20 @@ def address_add(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required("contacts.change_address", raise_exception=True)
-@again_when_raced
-def address_remove(request: HttpRequest, pk: int) -> HttpResponse:
+@changing
+def address_remove(request: HttpRequest, pk: int) -> Outcome:
     """Take an address from a contact; the address and its transactions stay."""
     contact = held(pk)
     form = RemoveAddressForm(request.POST)
     if not form.is_valid():
-        return show(request, pk, QueryDict(), status=422, remove_form=form)
+        return partial(show, request, pk, QueryDict(), status=422, remove_form=form)
     chosen, seen = form.cleaned_data["address"]
     address = get_object_or_404(Address.objects.select_for_update(no_key=True), pk=chosen)
     if address.contact and (address.contact, address.version) != (contact, seen):
         form.add_error(
             "address", ADDRESS_IS_STALE.format(address=address.display, owner=address.contact)
         )
-        return show(request, pk, QueryDict(), status=409, remove_form=form)
+        return partial(show, request, pk, QueryDict(), status=409, remove_form=form)
     address.contact = None
     address.save(update_fields=["contact"])
     told = f"Address {address.shortened} is no longer of “{contact}”."

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from conftest import Open, violations
 from django.contrib.sessions.models import Session
-from factories import make_address, make_contact, make_label, make_transaction
+from factories import make_address, make_batch, make_contact, make_label, make_transaction
 from playwright.sync_api import Page, Request, expect
 
 from transactions.models import Label, Transaction, TransactionLabel
@@ -213,8 +213,13 @@ def test_other_lists_follow_too(open_page: Open, psql: psycopg.Connection) -> No
             "/contacts/",
             f"/contacts/{alice.pk}/",
             "/changes/",
+            "/imports/",
         )
     }
+    batch = make_batch(file_name="before.csv")
+    psql.execute(
+        "UPDATE transactions_importbatch SET file_name = 'after.csv' WHERE id = %s", [batch.pk]
+    )
     psql.execute("UPDATE contacts_contact SET name = 'Alisa'")
     psql.execute("UPDATE transactions_entry SET amount = 777")
     for page, selector, text in zip(
@@ -225,8 +230,9 @@ def test_other_lists_follow_too(open_page: Open, psql: psycopg.Connection) -> No
             "td.col-name",
             "h1",
             "td.col-summary >> nth=0",
+            "table.imports td >> nth=0",
         ),
-        ("Alisa", "777", "Alisa", "Alisa", "1 entries changed"),
+        ("Alisa", "777", "Alisa", "Alisa", "1 entries changed", "after.csv"),
         strict=True,
     ):
         expect(page.locator(selector)).to_contain_text(text)
@@ -292,6 +298,24 @@ def test_editor_is_not_told_what_its_form_knows(open_page: Open, psql: psycopg.C
     page.evaluate(SAY_VISIBLE, "visible")
     expect_receipt(page)
     expect(editor.get_by_role("alert")).to_have_count(0)
+
+
+def test_other_editors_are_not_told_what_their_forms_know(open_page: Open) -> None:
+    address = make_address()
+    made = make_transaction([{"counterparty": address}], labels=["Old"])
+    page = open_page("/transactions/", "Managers")
+    page.evaluate(SAY_VISIBLE, "hidden")
+    TransactionLabel.objects.all().delete()
+    TransactionLabel.objects.create(transaction=made, label=make_label("Theirs"))
+    make_address(address.display, make_contact("Alice"))
+    labels = open_editor(page, made, "labels")
+    expect(labels).to_contain_text("Theirs")
+    expect(labels.get_by_role("alert")).to_have_count(0)
+    contact = open_editor(page, made, "contact")
+    page.evaluate(SAY_VISIBLE, "visible")
+    expect_receipt(page)
+    for editor in (labels, contact):
+        expect(editor.get_by_role("alert")).to_have_count(0)
 
 
 def test_labels_editor_tells_what_was_added_and_taken_off(open_page: Open) -> None:
@@ -379,6 +403,22 @@ def test_row_that_is_edited_moves_only_when_the_editor_is_closed(
     page.keyboard.press("Escape")
     expect(page.locator("tr[data-id]").first).to_have_attribute("data-id", str(second.pk))
     expect(row(page, second).locator("a[data-edit=labels]")).to_be_focused()
+
+
+def test_row_that_stayed_for_its_editor_goes_although_the_first_attempt_fails(
+    open_page: Open,
+) -> None:
+    made = make_transaction()
+    page = open_page("/transactions/")
+    editor = open_editor(page, made, "note")
+    remove(made)
+    expect(editor.get_by_role("alert")).to_contain_text("no longer in this list")
+    page.route("**/transactions/", lambda route: route.fulfill(status=503, body=""))
+    with page.expect_response("**/transactions/"):
+        page.keyboard.press("Escape")
+    expect(page.locator("tr[data-id]")).to_have_count(1)
+    page.unroute("**/transactions/")
+    expect(page.get_by_role("heading", name="Your ledger is empty")).to_be_visible()
 
 
 def test_own_save_is_not_announced_as_a_change(open_page: Open) -> None:
@@ -581,6 +621,14 @@ def test_page_that_was_logged_out_elsewhere_says_so_and_asks_no_more(open_page: 
     expect(page).to_have_url(re.compile(r"/login/\?next=/transactions/%3Fstatus%3Dok$"))
 
 
+def test_way_back_of_a_page_that_is_over_loads_it_anew(open_page: Open) -> None:
+    page = open_page("/transactions/#content")
+    Session.objects.all().delete()
+    make_transaction()
+    page.get_by_role("link", name="Load the page again").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
 def test_page_of_somebody_whose_rights_were_taken_says_so(
     open_page: Open, psql: psycopg.Connection
 ) -> None:
@@ -711,15 +759,22 @@ def test_page_never_goes_back_to_an_older_one(open_page: Open, psql: psycopg.Con
     old = page.content()
     note(psql, made, "second")
     expect(row(page, made).locator(".note")).to_have_text("second")
+    page.evaluate(
+        """() => {
+          window.notes = [];
+          const look = () => notes.push(document.querySelector(".note").textContent);
+          const all = { childList: true, subtree: true, characterData: true };
+          new MutationObserver(look).observe(document.getElementById("content"), all);
+        }"""
+    )
     page.route("**/transactions/", lambda route: route.fulfill(body=old, headers=headers))
-    make_contact("Bob")
+    note(psql, made, "third")
     with page.expect_response("**/transactions/"):
         page.evaluate("dispatchEvent(new Event('focus'))")
     page.unroute("**/transactions/")
-    expect(row(page, made).locator(".note")).to_have_text("second")
-    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(row(page, made).locator(".note")).to_have_text("third")
     expect_receipt(page)
-    expect(row(page, made).locator(".note")).to_have_text("second")
+    assert set(page.evaluate("notes")) == {"third"}
 
 
 def test_page_follows_a_database_that_was_put_back(

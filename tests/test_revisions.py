@@ -13,7 +13,9 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from factories import (
+    make_address,
     make_batch,
     make_contact,
     make_entry,
@@ -321,6 +323,49 @@ def test_every_page_names_its_change(viewer: Client) -> None:
     assert f'href="/changes/?revision={now()}"' in page
     label.delete()
     assert viewer.get("/balances/")["X-Ledger-Revision"] == str(now())
+
+
+def test_refused_change_names_the_change_that_it_was_compared_with(client: Client) -> None:
+    client.force_login(make_user("Managers", is_staff=True))
+    contact = make_contact("Alice")
+    address = make_address(contact=contact)
+    page = f"/contacts/{contact.pk}"
+    refused: list[tuple[str, dict[str, Any], int]] = [
+        ("/contacts/add/", {"name": "Alice"}, 422),
+        (f"{page}/edit/", {"name": "Bob", "version": 99}, 409),
+        (f"{page}/remove/", {"version": 99}, 409),
+        (f"{page}/addresses/add/", {"address": "?"}, 422),
+        (f"{page}/addresses/remove/", {"address": f"{address.pk}:99"}, 409),
+        (f"/transactions/{make_transaction().pk}/note/", {"note": "x", "version": 99}, 409),
+        ("/imports/", {}, 422),
+        (f"/admin/contacts/contact/{contact.pk}/change/", {"name": ""}, 200),
+    ]
+    for path, data, status in refused:
+        answer = client.post(path, data)
+        assert answer.status_code == status, path
+        assert answer["X-Ledger-Revision"] == str(now()), path
+        assert f'href="/changes/?revision={now()}"' in answer.content.decode(), path
+
+
+def test_refused_change_is_drawn_as_of_one_moment(client: Client) -> None:
+    """A reader's snapshot, and not a writer's transaction, which sees every commit at once."""
+    client.force_login(make_user("Editors"))
+    contact = make_contact("Alice")
+    with CaptureQueriesContext(connection) as queries:
+        client.post(f"/contacts/{contact.pk}/edit/", {"name": "", "version": 1})
+    told = [query["sql"] for query in queries]
+    begins = next(n for n, sql in enumerate(told) if "REPEATABLE READ" in sql)
+    assert "FOR NO KEY UPDATE" in "".join(told[:begins])
+    assert [sql for sql in told[begins:] if 'FROM "contacts_contact"' in sql]
+
+
+def test_admin_tells_its_change(client: Client) -> None:
+    client.force_login(make_user("Managers", is_staff=True))
+    make_contact("Alice")
+    for path in ("/admin/", "/admin/contacts/contact/", "/admin/contacts/contact/add/"):
+        answer = client.get(path)
+        assert answer["X-Ledger-Revision"] == str(now())
+        assert f'href="/changes/?revision={now()}"' in answer.content.decode(), path
 
 
 def test_fragment_after_an_edit_names_a_change_that_has_it(client: Client) -> None:

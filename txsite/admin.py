@@ -14,6 +14,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
+from txsite.freshness.revisions import current_revision
 from txsite.versions import VersionedForm, again_when_raced
 
 MAX_SEARCH = 200
@@ -112,9 +113,17 @@ class LedgerAdmin(admin.ModelAdmin):
         return self._answer(super().delete_view, request, *args, **kwargs)
 
     def _answer(self, view: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method == "POST":
-            view = again_when_raced(view)
-        return view(request, *args, **kwargs)
+        """The view's; to a change that is refused with the revision before it was compared.
+
+        Such a page shows the ledger as of that change or later.
+        """
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        before = current_revision()
+        response = again_when_raced(view)(request, *args, **kwargs)
+        if isinstance(response, TemplateResponse):
+            request.revision = before  # type: ignore[attr-defined]
+        return response
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         obj.save(update_fields=form.changed_fields if change else None)

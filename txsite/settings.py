@@ -34,7 +34,6 @@ ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "").replace(",", " ").split() or
 HTTPS = is_on("HTTPS", not DEBUG)
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -48,6 +47,7 @@ INSTALLED_APPS = [
     "txsite",
     "contacts",
     "transactions",
+    "django.contrib.admin",  # last: our templates frame its pages
 ]
 
 MIDDLEWARE = [

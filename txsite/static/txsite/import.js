@@ -25,6 +25,8 @@ async function look() {
   // The whole page, since the lines are there now as well.
   document.getElementById("content").querySelectorAll(":scope > :not(#messages)").forEach((part) => part.remove());
   document.getElementById("content").append(...page.querySelectorAll("#content > :not(#messages)"));
+  // With what it was read at.
+  document.getElementById("receipt").replaceWith(page.getElementById("receipt"));
   announce(now.dataset.announce);
 }
 

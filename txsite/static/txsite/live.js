@@ -39,7 +39,8 @@ async function turn(isOwn = false, atLeast = 0) {
   const signal = AbortSignal.any([mine.signal, AbortSignal.timeout(PATIENCE)]);
   try {
     const newest = isOwn ? atLeast : await newestRevision(signal);
-    if (newest !== null) await refresh(signal, isOwn, newest);
+    const isLeftOver = isHolding && !document.querySelector("[data-live] .editor");
+    if (newest !== null || isLeftOver) await refresh(signal, isOwn, newest ?? revision);
     if (asking !== mine) return;
     failures = 0;
     say();
@@ -120,14 +121,15 @@ async function refresh(signal, isOwn, atLeast) {
   if (Number(answer.headers.get("X-Ledger-Revision")) < atLeast) throw new Error("This page is older than the ledger.");
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   signal.throwIfAborted();
-  revision = Number(answer.headers.get("X-Ledger-Revision"));
-  steadily(() => merge(page, isOwn));
+  const readAt = Number(answer.headers.get("X-Ledger-Revision"));
+  steadily(() => merge(page, isOwn, readAt));
+  revision = readAt;
 }
 
 // --- Taking over what differs
 
-function merge(page, isOwn) {
-  const tally = { isOwn, changed: 0, added: 0, removed: 0, of: "", isOther: false };
+function merge(page, isOwn, readAt) {
+  const tally = { isOwn, readAt, changed: 0, added: 0, removed: 0, of: "", isOther: false };
   const focused = document.activeElement;
   isHolding = false;
   for (const part of document.querySelectorAll("[data-live]")) {
@@ -229,7 +231,7 @@ function putRow(body, old, row, last, tally) {
     return row;
   }
   const isChanged = served.get(old) !== row.outerHTML;
-  if (isChanged || old.classList.contains("is-gone")) renew(old, row, revision, tally.isOwn);
+  if (isChanged || old.classList.contains("is-gone")) renew(old, row, tally.readAt, tally.isOwn);
   if (isChanged) {
     mark(old, "is-changed");
     tally.changed += 1;
@@ -339,11 +341,11 @@ function say(text = "", link = "") {
   if (!text) return;
   const fresh = Object.assign(document.createElement("p"), { id: "live-state", className: "message warning" });
   fresh.append(text);
-  if (link) fresh.append(" ", Object.assign(document.createElement("a"), { href: location.href, textContent: link }));
+  if (link) fresh.append(" ", Object.assign(document.createElement("a"), { href: location.pathname + location.search, textContent: link }));
   document.getElementById("messages").append(fresh);
 }
 
 // An editor was closed: what stayed for its sake may go now.
 function released() {
-  if (isHolding) turn(true);
+  if (isHolding) turn(true, revision);
 }
