@@ -8,7 +8,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import TypeVar
@@ -23,6 +23,8 @@ class Truth:
     registers: Mapping[str, tuple[list[int], list[str]]]
     wallets: Mapping[str, tuple[list[int], list[int]]]  # how many transactions
     kept: Mapping[int, Set[str]]  # transaction -> its labels in the end
+    # Those that come and go -> the revisions at which they came and went.
+    lives: Mapping[str, tuple[int, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -267,6 +269,8 @@ def may_hold(fillings: list[Operation], read: Operation) -> tuple[set[int], list
 def agreement(history: History) -> Iterator[Violation]:
     """Count, rows and totals of one reply are the same."""
     for read in history:
+        if read.contradiction:
+            yield Violation("does not agree", read.contradiction, (read,))
         for wallet, figures in read.figures.items():
             if len(set(figures)) > 1:
                 yield Violation("does not agree", f"{wallet} is shown as {figures}", (read,))
@@ -297,17 +301,23 @@ def edits(history: History, truth: Truth) -> Iterator[Violation]:
 
 
 def revisions(history: History) -> Iterator[Violation]:
-    """Those that one client sees never fall, and who asks for one gets at least that."""
-    last: dict[str, Operation] = {}
-    for operation in sorted(history, key=by_start):
-        if operation.revision is None:
-            continue
-        before = last.get(operation.who)
-        if before and before.revision is not None and operation.revision < before.revision:
+    """No reply has a lower one than a reply that had ended before it began, whoever was asked;
+    who asks for one gets at least that."""
+    told = [one for one in history if one.revision is not None]
+    ended = iter(sorted(told, key=lambda one: one.end))
+    newest = None  # the reply with the highest revision among those that had ended
+    following = next(ended, None)
+    for operation in sorted(told, key=by_start):
+        assert operation.revision is not None
+        while following and following.end < operation.start:
+            if newest is None or (following.revision or 0) > (newest.revision or 0):
+                newest = following
+            following = next(ended, None)
+        if newest and newest.revision is not None and operation.revision < newest.revision:
             yield Violation(
                 "revision fell",
-                f"{operation.who} saw {before.revision}, then {operation.revision}",
-                (before, operation),
+                f"{newest.revision} was told, and then {operation.revision}",
+                (newest, operation),
             )
         if operation.asked and operation.status == 200 and operation.revision < operation.asked:
             yield Violation(
@@ -315,7 +325,6 @@ def revisions(history: History) -> Iterator[Violation]:
                 f"min_revision={operation.asked} was answered with {operation.revision}",
                 (operation,),
             )
-        last[operation.who] = operation
 
 
 def receipts(history: History, truth: Truth) -> Iterator[Violation]:
@@ -331,6 +340,14 @@ def receipts(history: History, truth: Truth) -> Iterator[Violation]:
             count = at(truth.wallets.get(wallet), read.revision) or 0
             if any(figure != count for figure in figures):
                 yield wrong_receipt(read, wallet, count, figures)
+        if read.ids is not None:
+            there = {
+                name for name, (came, went) in truth.lives.items() if came <= read.revision < went
+            }
+            shown = set(read.ids) - history.lasting
+            if truth.lives and there != shown:
+                missing, wrong = sorted(there - shown), sorted(shown - there)
+                yield wrong_receipt(read, "the list without what agrees", missing, wrong)
 
 
 def wrong_receipt(read: Operation, what: str, held: object, shown: object) -> Violation:

@@ -73,7 +73,7 @@ class ChromiumReader:
                 start,
                 time.monotonic(),
                 OK,
-                seen=seen_in(self.run.plan, table),
+                seen=seen_in(self.run, table, self.run.plan.edited),
                 revision=int(receipt.partition("revision=")[2]),
             )
         )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ HEADER = "Date,Received Amount,Received Currency,TxHash\n"
 ORDER_SECONDS = 30
 PAUSE = 0.3
 MAX_CHURN = 15
+FULL_PAGE = 200
 
 
 @dataclass
@@ -58,6 +59,10 @@ class Run:
 
     def offers(self, what: str) -> bool:
         return not self.sees or what in self.sees
+
+    def labels_of(self, pk: int) -> list[str]:
+        """The registers of the labels that are always on a transaction."""
+        return self.plan.labels_of(pk) if self.offers("labels") else []
 
     def record(self, who: str, via: str, what: str, reply: Reply, **fields: Any) -> None:
         """Of a page that was asked for; who gets none waits a moment, as people do."""
@@ -93,16 +98,23 @@ def outcome_of(reply: Reply, done: tuple[int, ...] = (200,)) -> str:
     return UNKNOWN if reply.status == 0 or reply.status >= 500 else REFUSED
 
 
-def seen_in(plan: Plan, text: str) -> dict[str, str]:
-    """register -> value, of the transactions that are edited; several values are joined."""
+def seen_in(run: Run, text: str, expected: Iterable[int]) -> dict[str, str]:
+    """register -> value, of those transactions; several values are joined.
+
+    What should be there and is not is seen as nothing, which nobody ever wrote.
+    """
+    rows = {row.pk: row for row in pages.rows(text)}
     shown: dict[str, list[str]] = {}
-    for row in pages.rows(text):
-        if row.pk in plan.edited:
-            shown[note_of(row.pk)] = [row.note]
-            for name in row.labels:
-                shown.setdefault(register_of(plan, row.pk, name), []).append(name)
+    for pk in expected:
+        row = rows.get(pk)
+        shown[note_of(pk)] = [row.note if row else ""]
+        names: dict[str, list[str]] = {register: [] for register in run.labels_of(pk)}
+        for name in row.labels if row else ():
+            names.setdefault(register_of(run.plan, pk, name), []).append(name)
+        for register, found in names.items():
+            shown.setdefault(register, []).extend(found or [""])
     # A label that is on two of the transactions is seen twice.
-    return {register: " and ".join(dict.fromkeys(names)) for register, names in shown.items()}
+    return {register: " and ".join(dict.fromkeys(found)) for register, found in shown.items()}
 
 
 def open_form(run: Run, who: str, client: Client, pk: int) -> None:
@@ -151,7 +163,7 @@ class PageEditor:
         fields: dict[str, str | list[str]] = {"note": value, "version": str(version)}
         reply = self.client.post(f"/transactions/{pk}/note/", fields, fragment=True)
         outcome = outcome_of(reply, (200, 202))
-        seen = seen_in(self.run.plan, reply.text) if reply.status == 200 else {}
+        seen = seen_in(self.run, reply.text, [pk]) if reply.status == 200 else {}
         newer = [row.version for row in pages.rows(reply.text)]
         newer += map(int, pages.VERSION.findall(reply.text))
         if newer:
@@ -188,7 +200,7 @@ class PageEditor:
             reply,
             outcome=outcome,
             writes={register: value},
-            seen=seen_in(self.run.plan, reply.text) if reply.status == 200 else {},
+            seen=seen_in(self.run, reply.text, [pk]) if reply.status == 200 else {},
         )
 
     def keep_label(self, pk: int) -> None:
@@ -453,12 +465,15 @@ class Importer:
 
     def act(self) -> None:
         if not self.wallet:
+            if not self.free:
+                time.sleep(PAUSE)
+                return
             self.wallet = self.free.pop(0)
             self.run.slots.append(self.wallet)
         outcome = self.empty() if self.is_filled else self.fill()
         if outcome == OK:
             self.is_filled = not self.is_filled
-        elif outcome == UNKNOWN and self.free:
+        elif outcome == UNKNOWN:
             self.run.slots.remove(self.wallet)
             self.wallet, self.is_filled = "", False
         time.sleep(self.random.random() * self.pace)
@@ -565,6 +580,22 @@ class CommandImporter(Importer):
         self.commander.close()
 
 
+def contradiction_in(reply: Reply, since: int) -> str:
+    """What does not agree in an answer of `/changes/`."""
+    now = reply.number("x-ledger-revision")
+    if reply.status == 204:
+        return "" if now == since else f"204 for {since} at revision {now}"
+    if reply.status != 200:
+        return ""
+    told = json.loads(reply.text)
+    numbers = [change["revision"] for change in told["changes"]]
+    if told["revision"] != now:
+        return f"revision {told['revision']} in the text, {now} in the header"
+    if told["complete"] and numbers != list(range(since + 1, told["revision"] + 1)):
+        return f"the changes from {since} to {now} are told as {numbers}"
+    return ""
+
+
 # --- Readers -------------------------------------------------------------------------------------
 
 
@@ -611,13 +642,13 @@ class Reader:
             asked = self.run.newest
             path += f"&min_revision={asked}"
         reply = self.client.get(path)
-        seen = seen_in(self.run.plan, reply.text)
+        seen = seen_in(self.run, reply.text, self.run.plan.edited) if reply.status == 200 else {}
         self.record("list", reply, done=(200, 503) if asked else (200,), seen=seen, asked=asked)
 
     def look_at_one(self) -> None:
         pk = self.random.choice(self.run.plan.edited)
         reply = self.client.get(f"/transactions/{pk}/")
-        self.record(f"transaction {pk}", reply, seen=seen_in(self.run.plan, reply.text))
+        self.record(f"transaction {pk}", reply, seen=seen_in(self.run, reply.text, [pk]))
 
     def look_at_form(self) -> None:
         open_form(self.run, self.who, self.client, self.random.choice(self.run.plan.edited))
@@ -632,9 +663,10 @@ class Reader:
         self.record("completion", reply, seen=ours)
 
     def ask_for_changes(self) -> None:
-        since = self.run.newest - self.random.choice((0, 0, 1, 5))
-        reply = self.client.get(f"/changes/?since={max(since, 0)}", accept="application/json")
-        self.record("changes", reply, done=(200, 204))
+        since = max(self.run.newest - self.random.choice((0, 0, 1, 5)), 0)
+        reply = self.client.get(f"/changes/?since={since}", accept="application/json")
+        contradiction = contradiction_in(reply, since)
+        self.record("changes", reply, done=(200, 204), contradiction=contradiction)
 
     def look_at_balances(self) -> None:
         active = list(self.run.slots)
@@ -658,18 +690,23 @@ class Reader:
 
     def look_at_churn(self) -> None:
         """Transactions whose deletion got no answer may stay, and be more than a page can hold."""
-        reply = self.client.get("/transactions/?wallet=churn&per_page=200")
+        reply = self.client.get(f"/transactions/?wallet=churn&per_page={FULL_PAGE}")
         rows = pages.rows(reply.text)
-        is_all = len(rows) == pages.count(reply.text)
-        ids = tuple(row.known_as for row in rows) if is_all else None
-        self.record("list of churn", reply, ids=ids)
+        count = pages.count(reply.text)
+        ids = tuple(row.known_as for row in rows) if count <= FULL_PAGE else None
+        contradiction = ""
+        if len(rows) != min(count, FULL_PAGE):
+            contradiction = f"{count} are counted, and {len(rows)} shown"
+        self.record("list of churn", reply, ids=ids, contradiction=contradiction)
 
     def export(self) -> None:
         reply = self.client.get("/transactions/export/?format=json&wallet=churn&wallet=lasting")
-        ids: list[str] = []
-        if reply.status == 200:
-            ids = [json.loads(line)["txid"] for line in reply.text.splitlines()]
-        self.record("export", reply, ids=tuple(ids), is_whole=True)
+        try:
+            ids = tuple(json.loads(line)["txid"] for line in reply.text.splitlines())
+        except ValueError:  # it was cut in the middle, or is a page that tells of an error
+            self.record("export", reply, done=())
+            return
+        self.record("export", reply, ids=ids, is_whole=True)
 
     def walk(self) -> None:
         """Page after page; the whole walk is one more operation, with all that they showed."""

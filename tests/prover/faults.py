@@ -12,6 +12,13 @@ from prover.stage import Postgres, Proxy, Site
 
 KILL, RELOAD, RESTART, CUT = 5.0, 17.0, 30.0, 41.0  # seconds from one to the next
 CUT_SECONDS = 5.0
+KINDS = FAST, IMMEDIATE, KILLS, RELOADS, CUTS = (
+    "fast restarts of PostgreSQL",
+    "immediate restarts of PostgreSQL",
+    "workers killed",
+    "reloads",
+    "TCP cuts",
+)
 
 
 class Faults:
@@ -50,23 +57,22 @@ class Faults:
                 self.random.choice(workers).kill()
             except psutil.NoSuchProcess:
                 return
-            self.done["workers killed"] += 1
+            self.done[KILLS] += 1
 
     def reload(self) -> None:
         self.site.process.send_signal(signal.SIGHUP)
-        self.done["reloads"] += 1
+        self.done[RELOADS] += 1
 
     def restart(self) -> None:
-        fast, immediate = "fast restarts of PostgreSQL", "immediate restarts of PostgreSQL"
-        name = fast if self.done[fast] == self.done[immediate] else immediate
-        self.server.restart(signal.SIGINT if name == fast else signal.SIGQUIT)
+        name = FAST if self.done[FAST] == self.done[IMMEDIATE] else IMMEDIATE
+        self.server.restart(signal.SIGINT if name == FAST else signal.SIGQUIT)
         self.done[name] += 1
 
     def cut(self) -> None:
         self.proxy.cut()
         time.sleep(CUT_SECONDS)
         self.proxy.heal()
-        self.done["TCP cuts"] += 1
+        self.done[CUTS] += 1
 
     def end(self) -> None:
         self.over.set()

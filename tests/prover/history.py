@@ -36,6 +36,7 @@ class Operation:
     ids: tuple[str, ...] | None = None  # the transactions shown that come and go, or stay for ever
     is_whole: bool = False  # a walk or an export: `ids` has to have those that stay, too
     figures: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # wallet -> count, rows…
+    contradiction: str = ""  # what does not agree within the reply
     revision: int | None = None
     asked: int | None = None  # min_revision
     status: int = 0

@@ -4,6 +4,7 @@ Run as a script, with DATABASE_URL, it makes the ledger and prints its plan as J
 """
 
 import json
+import math
 import os
 import sys
 import time
@@ -32,6 +33,11 @@ class Plan:
     wallets: list[str]  # those that are filled by an import and emptied again
     churn: int  # the wallet of transactions that come and go, and its asset
     asset: int
+
+    def labels_of(self, pk: int) -> list[str]:
+        """The registers of the labels that a transaction has at any time."""
+        named = f"N{self.edited.index(pk) % NAMED}"
+        return [named, *(label_of(pk, editor) for editor in range(EDITORS))]
 
     @property
     def initial(self) -> dict[str, str]:
@@ -77,7 +83,11 @@ CREATE TABLE audit (
 );
 CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    IF TG_TABLE_NAME = 'transactions_transaction' THEN
+    IF TG_NAME = 'comes' THEN
+        INSERT INTO audit (register, value) VALUES ('comes', NEW.external_id);
+    ELSIF TG_NAME = 'goes' THEN
+        INSERT INTO audit (register, value) VALUES ('goes', OLD.external_id);
+    ELSIF TG_TABLE_NAME = 'transactions_transaction' THEN
         INSERT INTO audit (register, value) VALUES ('note of ' || NEW.id, NEW.note);
     ELSIF TG_TABLE_NAME = 'transactions_label' THEN
         INSERT INTO audit (register, value) VALUES (split_part(NEW.name, ':', 1), NEW.name);
@@ -89,12 +99,15 @@ BEGIN
         INSERT INTO audit (register, value) VALUES ('wallet ' || NEW.wallet_id, '1');
     ELSE
         INSERT INTO audit (register, value) VALUES ('wallet ' || OLD.wallet_id, '-1');
-        RETURN OLD;
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
 CREATE TRIGGER audit AFTER UPDATE OF note ON transactions_transaction
     FOR EACH ROW EXECUTE FUNCTION audit();
+CREATE TRIGGER comes AFTER INSERT ON transactions_transaction
+    FOR EACH ROW WHEN (NEW.external_id LIKE 'churn-%') EXECUTE FUNCTION audit();
+CREATE TRIGGER goes AFTER DELETE ON transactions_transaction
+    FOR EACH ROW WHEN (OLD.external_id LIKE 'churn-%') EXECUTE FUNCTION audit();
 CREATE TRIGGER audit AFTER UPDATE OF name ON transactions_label
     FOR EACH ROW EXECUTE FUNCTION audit();
 CREATE TRIGGER audit AFTER INSERT ON transactions_transactionlabel
@@ -163,6 +176,7 @@ def truth(url: str, plan: Plan) -> Truth:
     registers = {name: ([0], [value]) for name, value in plan.initial.items()}
     counts: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([0], [0]))
     kept: dict[int, set[str]] = defaultdict(set)
+    lives: dict[str, tuple[int, float]] = {}
     with psycopg.connect(url) as connection:
         wallets = {
             f"wallet {pk}": name
@@ -175,6 +189,10 @@ def truth(url: str, plan: Plan) -> Truth:
             if register in wallets:
                 numbers, totals = counts[wallets[register]]
                 record(numbers, totals, revision, totals[-1] + int(value))
+            elif register == "comes":
+                lives[value] = (revision, math.inf)
+            elif register == "goes":
+                lives[value] = (lives[value][0], revision)
             elif register in registers:
                 record(*registers[register], revision, value)
         for pk, name in connection.execute(
@@ -183,7 +201,7 @@ def truth(url: str, plan: Plan) -> Truth:
             [plan.keeping],
         ):
             kept[pk].add(name)
-    return Truth(registers, counts, kept)
+    return Truth(registers, counts, kept, lives)
 
 
 def last_look(url: str, plan: Plan) -> Operation:

@@ -25,7 +25,7 @@ if __name__ == "__main__":
 
 from prover import checks, clients, ledger, stage  # noqa: E402
 from prover.controls import CONTROLS, SEQUENCE  # noqa: E402
-from prover.faults import Faults  # noqa: E402
+from prover.faults import KINDS, Faults  # noqa: E402
 from prover.history import OK, History  # noqa: E402
 from txsite import postgres  # noqa: E402
 
@@ -34,6 +34,17 @@ ENOUGH, ENOUGH_WITH_FAULTS = 0.95, 0.30  # of the operations have to be ok, or n
 LEAST_SHARE = 0.10  # of the replies come from each worker
 PATHS = ("page", "admin", "SQL", "command", "import")
 SHOWN = 3  # violations told in full
+# What has to be read, and what has to go wrong, for a run to prove anything.
+READ = (
+    *("list", "transaction", "form of", "completion", "changes", "balances", "count of"),
+    *("list of slot", "list of churn", "export", "walk"),
+)
+KEPT_CHANGES = 100_000  # older ones are no longer recorded
+OLDER, RECEIPT, FELL = (
+    "older than what was acknowledged",
+    "not what its receipt says",
+    "revision fell",
+)
 THE_OLD_APP = frozenset({"list", "detail"})
 
 
@@ -55,6 +66,7 @@ class Result:
     seconds: float
     violations: list[checks.Violation]
     faults: Counter[str]
+    with_faults: bool
     has_browser: bool
 
     @property
@@ -76,9 +88,14 @@ class Result:
     def gaps(self, enough: float) -> list[str]:
         """Why the run proves nothing, if it does not."""
         found = [f"nothing was written through {path}" for path in PATHS if not self.written[path]]
+        found += [f"nobody read: {kind}" for kind in READ if not self.was_read(kind)]
+        if self.newest > KEPT_CHANGES:
+            found.append(f"{self.newest:,} changes are more than the ledger records")
         if self.ok_share < enough:
             found.append(f"only {self.ok_share:.1%} of the operations were ok")
-        if not self.faults:
+        if self.with_faults:
+            found += [f"there were no {kind}" for kind in KINDS if not self.faults[kind]]
+        else:
             replies = self.workers.total()
             found += [
                 f"worker {worker} gave {count / replies:.1%} of the replies"
@@ -90,6 +107,13 @@ class Result:
         if self.has_browser and not self.backs:
             found.append("nobody pressed Back")
         return found
+
+    def was_read(self, kind: str) -> bool:
+        return any(one.what.startswith(kind) and one.outcome == OK for one in self.history)
+
+    @property
+    def newest(self) -> int:
+        return max((one.revision or 0 for one in self.history), default=0)
 
     @property
     def backs(self) -> int:
@@ -172,10 +196,11 @@ def catch(there: Setting, control: str, seed: int, operations: int) -> bool:
     stale, reads = checks.count_stale_reads(result.history)
     print(f"\ncontrol {control} ({CONTROLS[control]}), seed {seed}: {summary(result)}")
     print(f"  stale reads: {stale} of {reads}, {1000 * stale / max(reads, 1):.1f} per 1,000")
-    if not result.violations:
-        print("  NOT CAUGHT", flush=True)
+    expected = {RECEIPT, FELL} if control == "sequence" else {OLDER}
+    first = next((one for one in result.violations if one.rule in expected), None)
+    if first is None:
+        print(f"  NOT CAUGHT; other violations: {len(result.violations)}", flush=True)
         return False
-    first = result.violations[0]
     number = sum(one.end <= first.end for one in result.history)
     rules = Counter(violation.rule for violation in result.violations)
     print(f"  caught after {number} operations: {told(rules)}; the first:")
@@ -222,17 +247,20 @@ def perform(
 
             makers.append(lambda: ChromiumReader(run))
         faults = Faults(site, there.server, proxy, seed) if proxy else None
+        if faults:
+            stack.callback(faults.end)
         began = time.monotonic()
         failures: list[BaseException] = []
         clients.run_all(run, makers, failures)
         seconds = time.monotonic() - began
-        if faults:
-            faults.end()
         if failures:
             raise failures[0]
+        if faults:
+            faults.end()
         run.history.add(ledger.last_look(url, there.plan))
         violations = checks.all_violations(run.history, ledger.truth(url, there.plan))
-        return Result(run, seconds, violations, faults.done if faults else Counter(), with_browser)
+        done = faults.done if faults else Counter()
+        return Result(run, seconds, violations, done, with_faults, with_browser)
 
 
 # --- What is printed -----------------------------------------------------------------------------
@@ -242,15 +270,14 @@ def summary(result: Result) -> str:
     history, seconds = result.history, result.seconds
     reads = Counter(one.via for one in history if not one.is_write)
     missed = Counter(f"{one.via} {one.outcome}" for one in history if one.outcome != OK)
-    newest = max((one.revision or 0 for one in history), default=0)
     lines = [
         f"{len(history):,} operations in {seconds:.0f} s ({len(history) / seconds:.0f}/s), "
         f"{result.ok_share:.2%} ok",
         f"written: {told(result.written)}; read: {told(reads)}, {result.backs} times by Back",
         f"replies of each worker: {told(Counter(result.workers.values()), keys=True)}"
-        if not result.faults
+        if not result.with_faults
         else f"faults: {told(result.faults)}; workers that replied: {len(result.workers)}",
-        f"newest revision: {newest:,}; not ok: {told(missed) or 'none'}",
+        f"newest revision: {result.newest:,}; not ok: {told(missed) or 'none'}",
     ]
     return "\n  ".join(lines)
 
