@@ -505,6 +505,18 @@ def test_while_a_save_is_under_way_nothing_is_typed_or_closed_and_following_goes
     expect(page.locator("tr[data-id]")).to_have_count(2)
 
 
+def test_second_click_opens_the_same_editor(open_page: Open) -> None:
+    made = make_transaction(note="before")
+    page = open_page("/transactions/")
+    listen(page)
+    row(page, made).locator("a[data-edit=note]").dblclick()
+    editor = row(page, made).locator(".editor[data-editor=note]")
+    editor.locator("textarea").fill("mine")
+    page.wait_for_load_state("networkidle")
+    expect(editor.locator("textarea")).to_have_value("mine")
+    assert page.evaluate("told") == []
+
+
 def test_editor_that_cannot_be_opened_leaves_another_one_alone(open_page: Open) -> None:
     made, other = make_transaction(), make_transaction()
     page = open_page("/transactions/")

@@ -13,7 +13,6 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.core.checks import run_checks
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
@@ -117,13 +116,32 @@ def test_url_of_a_cached_view_is_refused() -> None:
     assert refused(ROOT_URLCONF=__name__) == ["txsite.E008"]
 
 
-def test_deployment_that_could_be_stale_does_not_start() -> None:
-    with (
-        override_settings(MIDDLEWARE=settings.MIDDLEWARE[:-1]),
-        pytest.raises(ImproperlyConfigured, match=r"Put it last"),
-    ):
-        checks.refuse_to_be_stale()
-    assert "refuse_to_be_stale()" in (ROOT / "txsite/wsgi.py").read_text()
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ("", ""),
+        ("MIDDLEWARE = MIDDLEWARE[:-1]", "Put it last"),
+        ("MIDDLEWARE = MIDDLEWARE[:-1]; SILENCED_SYSTEM_CHECKS = ['txsite.E007']", ""),
+    ],
+)
+def test_deployment_that_could_be_stale_does_not_start(
+    tmp_path: Path, mistake: str, told: str
+) -> None:
+    (tmp_path / "deployed.py").write_text(f"from txsite.settings import *\n{mistake}\n")
+    surroundings = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "deployed",
+        "PYTHONPATH": f"{tmp_path}:{ROOT}",
+        "DATABASE_URL": "postgres:///nobody-asks-it",
+        "SECRET_KEY": "for this test only",
+    }
+    started = subprocess.run(
+        [sys.executable, "-c", "import txsite.wsgi"],
+        capture_output=True,
+        text=True,
+        env=surroundings,
+    )
+    assert (started.returncode == 0) == (told == ""), started.stderr
+    assert told in started.stderr
 
 
 # --- The database
@@ -227,7 +245,9 @@ def alive():
         if isinstance(one, Model) and one._meta.app_label in ("contacts", "transactions"):
             yield f"a {{type(one).__name__}}"
 
+from django.db import connection
 print("at first:", *sorted(set(alive())))
+print("asked:", "the database" if connection.connection else "nobody")
 client = Client(headers={{"host": "localhost"}})
 client.cookies["sessionid"] = "{session}"
 for path in {pages}:
@@ -273,9 +293,12 @@ def test_no_row_outlives_the_import_of_the_modules_or_a_request(client: Client) 
     make_transaction(labels=["Rent"], contact=make_contact())
     make_batch(lines=[{}])
     session = client.cookies["sessionid"].value
-    assert left_over(session) == ["", ""]
+    assert left_over(session) == ["", "nobody", ""]
     # It would be seen.
-    assert left_over(session, MISTAKE.format("len(KEPT)"))[0] == "a Contact rows of Contact"
+    kept = left_over(session, MISTAKE.format("len(KEPT)"))
+    assert kept[:2] == ["a Contact rows of Contact", "the database"]
+    choices = left_over(session, MISTAKE.format("NAMES = list(KEPT.values_list('name'))"))
+    assert choices[:2] == ["", "the database"]
 
 
 CACHING = {"lru_cache", "cache", "cached_property", "cache_page", "caches"}

@@ -285,18 +285,29 @@ def test_old_changes_are_dropped(psql: psycopg.Connection) -> None:
     assert list(Change.objects.values_list("revision", flat=True)) == [now()]
 
 
-def test_check_fails_when_a_table_has_lost_its_trigger(psql: psycopg.Connection) -> None:
+@pytest.mark.parametrize(
+    ("table", "trigger", "how"),
+    [
+        ("transactions_entry", "record_delete", "DISABLE"),
+        ("transactions_entry", "record_delete", "ENABLE REPLICA"),
+        ("txsite_change", "last_check", "DISABLE"),
+        ("txsite_change", "give_number", "DISABLE"),
+    ],
+)
+def test_check_fails_when_a_table_has_lost_its_trigger(
+    psql: psycopg.Connection, table: str, trigger: str, how: str
+) -> None:
     def complaints() -> list[str]:
         return [
             error.id for error in run_checks(databases=["default"]) if error.id == "txsite.E001"
         ]
 
     assert complaints() == []
-    psql.execute("ALTER TABLE transactions_entry DISABLE TRIGGER record_delete")
+    psql.execute(f"ALTER TABLE {table} {how} TRIGGER {trigger}")
     try:
         assert complaints() == ["txsite.E001"]
     finally:
-        psql.execute("ALTER TABLE transactions_entry ENABLE TRIGGER record_delete")
+        psql.execute(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
 
 
 # --- Receipts

@@ -19,8 +19,10 @@ from django.utils.module_loading import import_string
 from psycopg import IsolationLevel
 
 FRESHNESS = "freshness"
+CHANGES = "txsite_change"
 LEDGER_APPS = ("contacts", "transactions")
 EVENTS = {"record_insert", "record_update", "record_delete", "record_truncate"}
+NUMBERING = {"last_check", "give_number"}
 SNAPSHOT = "txsite.freshness.middleware.SnapshotMiddleware"
 CACHES = (UpdateCacheMiddleware, FetchFromCacheMiddleware)
 READ_COMMITTED = "read committed"
@@ -203,9 +205,14 @@ def every_ledger_table_is_numbered(
         cursor.execute(
             "SELECT relname, array_agg(tgname::text) FROM pg_trigger "
             "JOIN pg_class ON pg_class.oid = tgrelid "
-            "WHERE NOT tgisinternal AND tgenabled <> 'D' GROUP BY relname"
+            # Those of replicas alone do not fire here.
+            "WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') GROUP BY relname"
         )
         triggers = dict(cursor.fetchall())
+    if not set(triggers.get(CHANGES, ())) >= NUMBERING:
+        text = f"{CHANGES} lacks the triggers that give a commit its number."
+        hint = f"Enable {' and '.join(sorted(NUMBERING))}, or migrate a database that was put back."
+        return [Error(text, hint=hint, id="txsite.E001")]
     return [
         Error(
             f"Commits that change {model._meta.db_table} get no revision.",

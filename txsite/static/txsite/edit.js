@@ -43,7 +43,10 @@ async function ask(url, options = {}) {
 }
 
 async function openEditor(link) {
+  if (link.ariaBusy) return; // a second click
+  link.ariaBusy = "true";
   const answer = await ask(link.href);
+  link.ariaBusy = null;
   if (!answer?.ok) {
     // Signed out, or no longer there: the page itself tells, unless somebody is writing here.
     if (answer && !document.querySelector("td > .editor")) location.assign(link.href);
