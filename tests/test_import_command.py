@@ -83,6 +83,7 @@ def test_a_dry_run_says_the_same_and_saves_nothing(statement: Path) -> None:
     out, _ = run(statement, "--wallet", "Kraken", "--dry-run")
     assert out.splitlines() == [
         "Line 4: Sent Amount '1,5' is not a number. Use a point.",
+        "Kraken: 0 BTC → 1 BTC",
         f"{statement}: 2 new, 0 known, 0 changed, 1 rejected (dry run)",
     ]
     assert not ImportBatch.objects.exists()
@@ -204,11 +205,12 @@ def upload(content: str, **options: str) -> ImportBatch:
     return batch
 
 
-def test_an_upload_is_imported_and_its_content_dropped() -> None:
+def test_an_upload_is_imported_and_its_content_kept() -> None:
     batch = upload(GOOD, wallet="Kraken")
     run("--batch", batch.pk)
     batch.refresh_from_db()
-    assert (batch.status, batch.new, batch.content) == ("imported", 2, None)
+    assert (batch.status, batch.new) == ("imported", 2)
+    assert bytes(batch.content or b"") == GOOD.encode()
 
 
 def test_an_upload_that_lacks_something_waits_with_its_questions() -> None:

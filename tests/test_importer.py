@@ -97,7 +97,7 @@ def staged(cursor: CursorWrapper, rows: Sequence[Told], wallet: str = OURS) -> R
 
 
 def counts(batch: ImportBatch) -> dict[str, int]:
-    names = ("new", "known", "changed", "rejected")
+    names = ("new", "adds", "changed", "known", "conflict", "rejected")
     return {name: getattr(batch, name) for name in names if getattr(batch, name)}
 
 
@@ -191,7 +191,7 @@ def test_identical_movements_of_one_file_are_all_kept() -> None:
     assert len(entries()) == 3
     assert counts(load(row(moved(-1)), row(moved(-1)))) == {"known": 2}
     batch = load(*[row(moved(-1))] * 4)
-    assert counts(batch) == {"known": 3, "changed": 1}
+    assert counts(batch) == {"known": 3, "adds": 1}
     assert len(entries()) == 4
 
 
@@ -358,7 +358,7 @@ def test_what_is_added_is_told_with_amount_and_address() -> None:
 def test_a_line_that_moves_something_in_a_failed_transaction_is_rejected() -> None:
     load(row(moved(0), fee(), status="failed"))
     batch = load(row(moved(-1)), row(moved(1), txid=OTHER_HASH))
-    assert counts(batch) == {"new": 1, "rejected": 1}
+    assert counts(batch) == {"new": 1, "conflict": 1}
     assert details(batch)[0] == (
         "The ledger says that this transaction failed, and this line that it moved something. "
         "Find out which is right, and correct or remove the other."
@@ -371,7 +371,7 @@ def test_a_line_that_moves_something_in_a_failed_transaction_is_rejected() -> No
 def test_a_line_that_says_failed_of_what_moved_is_rejected() -> None:
     load(row(moved(-1)))
     batch = load(row(moved(0), fee(), status="failed"), row(txid=OTHER_HASH))
-    assert counts(batch) == {"new": 1, "rejected": 1}
+    assert counts(batch) == {"new": 1, "conflict": 1}
     assert Transaction.objects.get(txid=HASH).status == "ok"
     assert entries(transaction__txid=HASH) == [("ETH", "transfer", Decimal(-1))]
 
@@ -379,7 +379,7 @@ def test_a_line_that_says_failed_of_what_moved_is_rejected() -> None:
 @pytest.mark.django_db
 def test_a_file_that_contradicts_itself_keeps_its_first_word() -> None:
     batch = load(row(moved(0)), row(moved(-1)), row(fee(), status="failed"), row(moved(2)))
-    assert counts(batch) == {"new": 3, "rejected": 1}
+    assert counts(batch) == {"new": 3, "conflict": 1}
     assert details(batch)[2].startswith(
         "Line 3 of this file says that this transaction moved something, and this line that it "
         "failed."
@@ -441,7 +441,7 @@ def test_an_edited_note_is_never_overwritten() -> None:
     load(row(note="May"))
     Transaction.objects.update(note="June, in fact")
     batch = load(row(note="Zebra"))
-    assert counts(batch) == {"known": 1}
+    assert counts(batch) == {"conflict": 1}
     assert details(batch) == ["the note is not taken, since a person has edited note or contact"]
     assert Transaction.objects.get().note == "June, in fact"
 
@@ -481,7 +481,7 @@ def test_labels_are_added_and_never_removed() -> None:
     rent = make_label("Rent")
     load(row(labels=("rent",)), row())
     batch = load(row(labels=("RENT", "Tax")), row(labels=("tax",)))
-    assert counts(batch) == {"known": 1, "changed": 1}
+    assert counts(batch) == {"known": 1, "adds": 1}
     assert details(batch) == ["adds label Tax", ""]
     assert {label.name for label in Transaction.objects.get().labels.all()} == {"Rent", "Tax"}
     assert rent in Label.objects.all()

@@ -371,6 +371,9 @@ class TransactionLabel(models.Model):
 
     transaction = models.ForeignKey(Transaction, models.CASCADE, db_index=False)
     label = models.ForeignKey(Label, models.CASCADE)
+    is_imported = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="A file brought it."
+    )
 
     class Meta:
         constraints = [
@@ -468,8 +471,10 @@ class ImportBatch(models.Model):
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting for answers"
+        SHOWN = "shown", "Waiting to be confirmed"
         RUNNING = "running"
         IMPORTED = "imported"
+        UNDONE = "undone"
         FAILED = "failed"
 
     file_name = models.CharField(max_length=255)
@@ -487,9 +492,26 @@ class ImportBatch(models.Model):
     told = models.JSONField(default=list, blank=True, help_text="Found out from the file itself.")
     new = models.PositiveIntegerField(default=0)
     known = models.PositiveIntegerField(default=0)
+    adds = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
+    conflict = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
-    content = models.BinaryField(null=True, help_text="The upload, until it is imported.")
+    content = models.BinaryField(null=True, help_text="The file, unless it is very large.")
+    header = models.TextField(blank=True, help_text="The line that names the columns.")
+    is_confirmed = models.BooleanField(
+        default=True, help_text="It is to be imported; else only what it would do is shown."
+    )
+    shown = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of what was shown and then confirmed."
+    )
+    balances = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="What it leads to: wallet, asset, amounts before and after.",
+    )
+    made = models.JSONField(
+        default=dict, blank=True, help_text="Table -> ids of the wallets, labels… that it made."
+    )
 
     objects: ClassVar[ImportBatchQuerySet] = ImportBatchQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -509,8 +531,10 @@ class ImportLine(models.Model):
 
     class Outcome(models.TextChoices):
         NEW = "new"
-        KNOWN = "known", "Already known"
+        ADDS = "adds", "Adds to a known one"
         CHANGED = "changed"
+        KNOWN = "known", "Already known"
+        CONFLICT = "conflict"
         REJECTED = "rejected"
 
     batch = models.ForeignKey(ImportBatch, models.CASCADE, related_name="lines", db_index=False)

@@ -1,8 +1,14 @@
-"""Reads a file into the ledger: all of it in one database transaction, or nothing."""
+"""Reads a file into the ledger: all of it in one database transaction, or nothing.
+
+A batch that is not confirmed yet is tried in the same way and taken back; what it would have done
+stays with it as its lines. Once it is confirmed it does just that, or it is shown again.
+"""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -12,17 +18,25 @@ from django.utils import timezone
 
 from transactions.imports import progress
 from transactions.imports.formats import open_table
+from transactions.imports.formats.reader import header_of
 from transactions.imports.merge import merge
 from transactions.imports.progress import Progress
 from transactions.imports.rows import FileError, Options, Question, Reading
 from transactions.imports.staging import stage
-from transactions.models import ImportBatch, Wallet
+from transactions.imports.trial import Trial, made
+from transactions.models import ImportBatch, ImportLine, Wallet
 
 CANCELLED = "The import was cancelled. Nothing of the file is in the ledger."
+CHANGED_MEANWHILE = (
+    "The ledger has changed since this was shown, so nothing was imported yet. Below is what the "
+    "file would do now."
+)
 NOTHING_IMPORTED = "No line of the file could be imported; each says why ({:,} rejected)."
 # Somebody deleted or merged what the import had just found, or waited for us as we for them.
 MEANWHILE = {"23503", "23505", "40P01"}  # foreign key, unique, deadlock
 ATTEMPTS = 3
+# A larger file, which only a command takes, is not kept: it could not be read back in one piece.
+MAX_KEPT = 64 * 1024 * 1024
 
 # Large statements over new tables: compiling them takes longer than running them, and spilling
 # their sorts to disk as well. `importing` tells the triggers that no person is editing.
@@ -31,6 +45,10 @@ SETTINGS = """
         set_config('txsite.actor', %s, true), set_config('application_name', %s, true),
         set_config('jit', 'off', true), set_config('work_mem', '64MB', true)
 """
+
+
+class Differs(Exception):
+    """The file would no longer do what was shown and confirmed."""
 
 
 class Unanswered(Exception):
@@ -42,13 +60,19 @@ class Unanswered(Exception):
 
 
 def new_batch(file: BinaryIO, file_name: str, **fields: Any) -> ImportBatch:
-    """A batch, not saved yet, of a seekable file."""
+    """A batch, not saved yet, of a seekable file, which it keeps."""
     file.seek(0)
     digest = hashlib.sha256()
     while chunk := file.read(1024 * 1024):
         digest.update(chunk)
+    size = file.tell()
+    file.seek(0)
     return ImportBatch(
-        file_name=file_name[-255:], sha256=digest.hexdigest(), size=file.tell(), **fields
+        file_name=file_name[-255:],
+        sha256=digest.hexdigest(),
+        size=size,
+        content=file.read() if size <= MAX_KEPT else None,
+        **fields,
     )
 
 
@@ -82,7 +106,11 @@ def import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) 
     Raises what `import_batch` does.
     """
     try:
-        _attempt(batch, read)
+        try:
+            _attempt(batch, read)
+        except Differs:
+            _change(batch, is_confirmed=False, shown="", error=CHANGED_MEANWHILE)
+            _attempt(batch, read)
     except Unanswered as unanswered:
         questions = [asdict(question) for question in unanswered.questions]
         options = batch.options | {"questions": questions}
@@ -129,6 +157,21 @@ def _attempt(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> No
 def _import(
     batch: ImportBatch, cursor: CursorWrapper, read: Callable[[CursorWrapper], Reading]
 ) -> None:
+    with said_by_import(cursor, batch):
+        reading = read(cursor)
+        cursor.execute("DELETE FROM transactions_importline WHERE batch_id = %s", [batch.pk])
+        if not batch.is_confirmed:
+            _try(batch, cursor, reading)
+            return
+        counts = merge(cursor, batch.pk)
+        if batch.shown and Trial.of(cursor, batch.pk).digest != batch.shown:
+            raise Differs
+        _finish(batch, reading, counts, made=made(cursor))
+
+
+@contextmanager
+def said_by_import(cursor: CursorWrapper, batch: ImportBatch) -> Iterator[None]:
+    """What is done here is told as the import's, and marks nothing as edited by a person."""
     cursor.execute(
         "SELECT current_setting('txsite.via', true), current_setting('txsite.actor', true), "
         "current_setting('application_name')"
@@ -136,8 +179,7 @@ def _import(
     before = cursor.fetchone()
     actor = batch.made_by.get_username() if batch.made_by else before[1]
     cursor.execute(SETTINGS, ["on", "import", actor, before[2]])
-    reading = read(cursor)
-    _finish(batch, reading, merge(cursor, batch.pk))
+    yield
     # In an open transaction the settings would outlast us.
     cursor.execute(SETTINGS, ["off", *before])
 
@@ -148,19 +190,37 @@ def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
     questions = format_.questions(table, options)
     if questions:
         raise Unanswered(questions)
-    batch.format = format_.name
+    batch.format, batch.header = format_.name, header_of(table)
     return format_.read(table, options)
 
 
-def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int]) -> None:
+def _try(batch: ImportBatch, cursor: CursorWrapper, reading: Reading) -> None:
+    """Merges, keeps what that did to each line, and takes the rest back."""
+    with TemporaryFile() as kept:
+        before = transaction.savepoint()
+        counts = merge(cursor, batch.pk, is_trial=True)
+        trial = Trial.of(cursor, batch.pk)
+        trial.keep_lines(cursor, kept)
+        transaction.savepoint_rollback(before)
+        trial.put_lines(cursor, kept)
+        balances = trial.balances(cursor)
+    _finish(batch, reading, counts, shown=trial.digest, balances=balances)
+
+
+def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int], **fields: Any) -> None:
     """Part of the import's own transaction, so that the batch and the ledger never disagree."""
     options = reading.options
-    all_rejected = counts.keys() == {"rejected"}
+    is_nothing = counts.keys() == {"rejected"}
+    done = ImportBatch.Status.IMPORTED if batch.is_confirmed else ImportBatch.Status.SHOWN
+    if is_nothing:
+        fields |= {"content": None, "error": NOTHING_IMPORTED.format(counts["rejected"])}
+    elif batch.is_confirmed:
+        fields |= {"error": ""}
     _change(
         batch,
-        status=ImportBatch.Status.FAILED if all_rejected else ImportBatch.Status.IMPORTED,
-        error=NOTHING_IMPORTED.format(counts["rejected"]) if all_rejected else "",
+        status=ImportBatch.Status.FAILED if is_nothing else done,
         format=batch.format,
+        header=batch.header,
         options={
             "wallet": options.wallet,
             "network": options.network,
@@ -168,8 +228,7 @@ def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int]) -> Non
         },
         told=reading.told,
         finished_at=timezone.now(),
-        content=None,
-        **counts,
+        **dict.fromkeys(ImportLine.Outcome.values, 0) | counts | fields,
     )
 
 

@@ -22,7 +22,6 @@ IMPORT_LOCK = 7_290_131
 STATUSES_BY_RANK = [Status.PENDING, Status.OK, Status.FAILED]
 
 PARAMETERS: dict[str, Any] = {
-    "lock": IMPORT_LOCK,
     "fiat_codes": list(FIAT_CODES),
     "fiat": FIAT,
     "statuses": [str(status) for status in STATUSES_BY_RANK],
@@ -99,21 +98,35 @@ REFUSE_MOVEMENTS = """
     WHERE refused.line = staged_line.line AND refused.reason IS NOT NULL
 """
 
+# What comes into being beside transactions, so that it can go with them again.
+MADE = """
+    DROP TABLE IF EXISTS pg_temp.made;
+    CREATE TEMP TABLE made (name text, id bigint) ON COMMIT DROP;
+"""
 # Wallets, addresses and assets come into being. A row that is there already is not touched.
 ADD_WALLETS = """
     DELETE FROM staged_wallet w
     WHERE NOT EXISTS (SELECT FROM staged_line l WHERE l.wallet = w.number AND l.reason IS NULL);
 
-    INSERT INTO contacts_address (family, value, version)
-    SELECT DISTINCT family, address, 1 FROM staged_wallet WHERE address <> ''
-    ON CONFLICT (family, value) DO NOTHING;
+    WITH made AS (
+        INSERT INTO contacts_address (family, value, version)
+        SELECT DISTINCT family, address, 1 FROM staged_wallet WHERE address <> ''
+        ON CONFLICT (family, value) DO NOTHING
+        RETURNING id
+    )
+    INSERT INTO pg_temp.made SELECT 'address', id FROM made;
 
-    INSERT INTO transactions_wallet (kind, name, address_id, venue, version)
-    SELECT DISTINCT 'address', '', a.id, '', 1
-    FROM staged_wallet w JOIN contacts_address a ON (a.family, a.value) = (w.family, w.address)
-    WHERE NOT EXISTS (SELECT FROM transactions_wallet known WHERE known.address_id = a.id)
-    ON CONFLICT (address_id) DO NOTHING;
+    WITH made AS (
+        INSERT INTO transactions_wallet (kind, name, address_id, venue, version)
+        SELECT DISTINCT 'address', '', a.id, '', 1
+        FROM staged_wallet w JOIN contacts_address a ON (a.family, a.value) = (w.family, w.address)
+        WHERE NOT EXISTS (SELECT FROM transactions_wallet known WHERE known.address_id = a.id)
+        ON CONFLICT (address_id) DO NOTHING
+        RETURNING id
+    )
+    INSERT INTO pg_temp.made SELECT 'wallet', id FROM made;
 
+    WITH made AS (
     INSERT INTO transactions_wallet (kind, name, venue, version)
     SELECT CASE WHEN bool_and(family <> '') THEN 'hd' ELSE 'exchange' END,
         min(name COLLATE "C"), CASE WHEN bool_and(family <> '') THEN '' ELSE min(slug) END, 1
@@ -121,7 +134,10 @@ ADD_WALLETS = """
         SELECT FROM transactions_wallet known WHERE lower(known.name) = lower(w.name)
     )
     GROUP BY lower(name)
-    ON CONFLICT (lower(name)) WHERE name <> '' DO NOTHING;
+    ON CONFLICT (lower(name)) WHERE name <> '' DO NOTHING
+    RETURNING id
+    )
+    INSERT INTO pg_temp.made SELECT 'wallet', id FROM made;
 
     UPDATE staged_wallet w SET id = known.id, venue = coalesce(nullif(known.venue, ''), w.slug)
     FROM transactions_wallet known LEFT JOIN contacts_address a ON a.id = known.address_id
@@ -152,6 +168,7 @@ ADD_ASSETS = """
     FROM (SELECT DISTINCT asset_kind, network, code, token_id, name, symbol FROM told_movement) m
     GROUP BY asset_kind, network, code, token_id;
 
+    WITH made AS (
     INSERT INTO transactions_asset
         (kind, network, code, token_id, symbol, name, is_edited, version)
     SELECT kind, network, code, token_id, coalesce(
@@ -163,7 +180,10 @@ ADD_ASSETS = """
         WHERE (known.network, known.code, known.token_id, known.kind)
             = (told.network, told.code, told.token_id, told.kind)
     )
-    ON CONFLICT (network, code, token_id, kind) DO NOTHING;
+    ON CONFLICT (network, code, token_id, kind) DO NOTHING
+    RETURNING id
+    )
+    INSERT INTO pg_temp.made SELECT 'asset', id FROM made;
 
     UPDATE transactions_asset known SET symbol = better.symbol, name = better.name FROM (
         SELECT a.id, greatest(a.name COLLATE "C", told.name) AS name, coalesce(greatest(
@@ -178,6 +198,7 @@ ADD_ASSETS = """
         AND (known.symbol, known.name) IS DISTINCT FROM (better.symbol, better.name);
 """
 ADD_ADDRESSES = """
+    WITH made AS (
     INSERT INTO contacts_address (family, value, version)
     SELECT family, counterparty, 1
     FROM (
@@ -187,7 +208,10 @@ ADD_ADDRESSES = """
         SELECT FROM contacts_address known
         WHERE (known.family, known.value) = (told.family, told.counterparty)
     )
-    ON CONFLICT (family, value) DO NOTHING;
+    ON CONFLICT (family, value) DO NOTHING
+    RETURNING id
+    )
+    INSERT INTO pg_temp.made SELECT 'address', id FROM made;
 """
 
 # Each line with its transaction: `number` within the file, and the ledger's id where it is known.
@@ -232,7 +256,7 @@ REFUSE_CONTRADICTIONS = """
         WHERE l.verdict IS NOT NULL
         WINDOW file AS (PARTITION BY l.number ORDER BY l.line)
     )
-    UPDATE staged_line SET reason = concat(
+    UPDATE staged_line SET is_conflict = true, reason = concat(
         CASE WHEN told.known IS NULL THEN 'Line ' || told.first_line || ' of this file'
             ELSE 'The ledger' END,
         CASE WHEN told.verdict = 'moved'
@@ -427,25 +451,34 @@ ADD_LABELS = """
     ) AND NOT EXISTS (
         -- This very line has brought its labels before: one that is missing was taken off.
         SELECT FROM transactions_importline brought JOIN staged_line s ON s.raw = brought.raw
+        JOIN transactions_importbatch batch ON batch.id = brought.batch_id
         WHERE brought.transaction_id = t.known_id AND s.line = l.line
-            AND brought.outcome <> 'rejected'
+            AND brought.outcome <> 'rejected' AND batch.status = 'imported'
     )
     GROUP BY t.id, t.known_id, lower(told.name);
 
+    WITH made AS (
     INSERT INTO transactions_label (name, colour, description, version)
     SELECT min(name COLLATE "C"), 'grey', '', 1 FROM told_label told
     WHERE NOT EXISTS (SELECT FROM transactions_label known WHERE lower(known.name) = told.key)
     GROUP BY key
-    ON CONFLICT (lower(name)) DO NOTHING;
+    ON CONFLICT (lower(name)) DO NOTHING
+    RETURNING id
+    )
+    INSERT INTO pg_temp.made SELECT 'label', id FROM made;
 """
 ADD_CONTACTS = """
+    WITH made AS (
     INSERT INTO contacts_contact (name, note, version)
     SELECT min(new_contact COLLATE "C"), '', 1 FROM told_transaction t
     WHERE new_contact IS NOT NULL AND NOT EXISTS (
         SELECT FROM contacts_contact known WHERE lower(known.name) = lower(t.new_contact)
     )
     GROUP BY lower(new_contact)
-    ON CONFLICT (lower(name)) DO NOTHING;
+    ON CONFLICT (lower(name)) DO NOTHING
+    RETURNING id
+    )
+    INSERT INTO pg_temp.made SELECT 'contact', id FROM made;
 """
 
 ADD_TRANSACTIONS = """
@@ -470,7 +503,7 @@ ADD_TRANSACTIONS = """
 # What a known transaction gains, each told at the first line that brings it.
 ENTRY_CHANGES = """
     DROP TABLE IF EXISTS pg_temp.told_change;
-    CREATE TEMP TABLE told_change (line integer, position integer, text text, is_change boolean)
+    CREATE TEMP TABLE told_change (line integer, position integer, text text, outcome text)
         ON COMMIT DROP;
 
     INSERT INTO told_change
@@ -480,24 +513,26 @@ ENTRY_CHANGES = """
             CASE WHEN e.amount < 0 THEN ' to ' WHEN e.amount > 0 THEN ' from ' ELSE ' with ' END,
             CASE WHEN length(c.value) > 11 THEN left(c.value, 6) || '…' || right(c.value, 4)
                 ELSE c.value END
-        ) END), true
+        ) END), 'adds'
     FROM told_entry e JOIN transactions_asset a ON a.id = e.asset_id
     LEFT JOIN contacts_address c ON c.id = e.counterparty_id
     WHERE e.known_id IS NOT NULL AND e.line IS NOT NULL;
 
     INSERT INTO told_change
-    SELECT line, 2000, 'adds label ' || name, true FROM told_label WHERE known_id IS NOT NULL;
+    SELECT line, 2000, 'adds label ' || name, 'adds' FROM told_label WHERE known_id IS NOT NULL;
 """
-# For each field: what changes, which lines tell it, and in which words.
-FIELD_CHANGES: list[tuple[str, str, str]] = [
+# For each field: what changes, which lines tell it, whether it was blank, and in which words.
+FIELD_CHANGES: list[tuple[str, str, str, str]] = [
     (
         "t.status <> t.old_status",
         "l.status = t.status",
+        "false",
         "'status ' || t.old_status || ' → ' || t.status",
     ),
     (
         "t.timestamp <> t.old_timestamp",
         "l.timestamp = t.timestamp",
+        "false",
         "'time ' || to_char(t.old_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' → '"
         " || to_char(t.timestamp AT TIME ZONE 'UTC', CASE"
         " WHEN (t.old_timestamp AT TIME ZONE 'UTC')::date = (t.timestamp AT TIME ZONE 'UTC')::date"
@@ -506,43 +541,49 @@ FIELD_CHANGES: list[tuple[str, str, str]] = [
     (
         "t.block IS DISTINCT FROM t.old_block",
         "l.block = t.block",
+        "t.old_block IS NULL",
         "concat(CASE WHEN t.old_block IS NULL THEN 'fills block '"
         " ELSE 'block ' || t.old_block || ' → ' END, t.block)",
     ),
     (
         "t.method <> t.old_method",
         "l.method = t.method",
+        "t.old_method = ''",
         "CASE WHEN t.old_method = '' THEN 'fills method ' || t.method"
         " ELSE 'method ' || t.old_method || ' → ' || t.method END",
     ),
     (
         "t.note <> t.old_note",
         "l.note = t.note",
+        "t.old_note = ''",
         "CASE WHEN t.old_note = '' THEN 'fills the note' ELSE 'changes the note' END",
     ),
     (
         "t.new_contact IS NOT NULL",
         "l.contact = t.new_contact",
+        "t.old_contact IS NULL",
         "concat('contact ', t.old_contact || ' → ', t.new_contact)",
     ),
-    ("t.type <> t.old_type", "true", "'type ' || t.old_type || ' → ' || t.type"),
+    ("t.type <> t.old_type", "true", "false", "'type ' || t.old_type || ' → ' || t.type"),
 ]
 FIELD_CHANGE = """
     INSERT INTO told_change
-    SELECT DISTINCT ON (t.id) l.line, 1000, {text}, true
+    SELECT DISTINCT ON (t.id) l.line, 1000, {text},
+        CASE WHEN {was_blank} THEN 'adds' ELSE 'changed' END
     FROM told_transaction t JOIN told_line l USING (number)
     WHERE t.known_id IS NOT NULL AND {changes} AND l.is_accepted AND {tells}
     ORDER BY t.id, EXISTS (SELECT FROM told_entry e WHERE e.line = l.line) DESC, l.line
 """
 NOT_TAKEN = """
     INSERT INTO told_change
-    SELECT l.line, 3000, 'the note is not taken, since a person has edited note or contact', false
+    SELECT l.line, 3000, 'the note is not taken, since a person has edited note or contact',
+        'conflict'
     FROM told_transaction t JOIN told_line l USING (number)
     WHERE t.is_edited AND l.is_accepted AND l.note NOT IN ('', t.old_note);
 
     INSERT INTO told_change
     SELECT l.line, 3001, 'the contact is not taken, since a person has edited note or contact',
-        false
+        'conflict'
     FROM told_transaction t JOIN told_line l USING (number)
     WHERE t.is_edited AND l.is_accepted AND l.contact <> ''
         AND lower(l.contact) IS DISTINCT FROM lower(t.old_contact);
@@ -550,13 +591,15 @@ NOT_TAKEN = """
 ADD_LINES = """
     INSERT INTO transactions_importline (batch_id, number, outcome, detail, raw, transaction_id)
     SELECT %(batch)s, s.line, CASE
-            WHEN s.reason IS NOT NULL THEN 'rejected' WHEN t.known_id IS NULL THEN 'new'
-            WHEN c.is_change THEN 'changed' ELSE 'known' END,
+            WHEN s.is_conflict THEN 'conflict' WHEN s.reason IS NOT NULL THEN 'rejected'
+            WHEN t.known_id IS NULL THEN 'new' ELSE coalesce(c.outcome, 'known') END,
         coalesce(s.reason, c.detail, ''), s.raw, coalesce(t.id, l.known_id)
     FROM staged_line s LEFT JOIN told_line l USING (line)
     LEFT JOIN told_transaction t USING (number) LEFT JOIN (
         SELECT line, string_agg(text, '; ' ORDER BY position, text) AS detail,
-            bool_or(is_change) AS is_change
+            (array_agg(outcome ORDER BY array_position(
+                ARRAY['conflict', 'changed', 'adds'], outcome
+            )))[1] AS outcome
         FROM told_change GROUP BY line
     ) c USING (line)
     ORDER BY s.line;
@@ -566,8 +609,8 @@ ADD_LINES = """
 # change of key, which locks harder, so the others are changed without it. What a person has
 # edited since is looked at again.
 CHANGE_TRANSACTIONS = """
-    INSERT INTO transactions_transactionlabel (transaction_id, label_id)
-    SELECT told.transaction_id, label.id
+    INSERT INTO transactions_transactionlabel (transaction_id, label_id, is_imported)
+    SELECT told.transaction_id, label.id, true
     FROM told_label told JOIN transactions_label label ON lower(label.name) = told.key
     ON CONFLICT (transaction_id, label_id) DO NOTHING;
 
@@ -593,23 +636,43 @@ COUNTS = """
 """
 
 
-def merge(cursor: CursorWrapper, batch_id: int) -> dict[str, int]:
+def merge(cursor: CursorWrapper, batch_id: int, *, is_trial: bool = False) -> dict[str, int]:
     """Merges the staged tables into the ledger; how many lines had which outcome.
 
-    Waits for other imports, so that each sees what those before it made.
+    Waits for other imports, so that each sees what those before it made. Where it is only tried,
+    and taken back by who calls, no row is changed that people may be editing.
     """
     parameters = PARAMETERS | {"batch": batch_id}
-    cursor.execute("SELECT pg_advisory_xact_lock(%(lock)s)", parameters)
-    run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, ADD_WALLETS, TOLD_MOVEMENTS)
-    run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, REFUSE_CONTRADICTIONS)
-    run(cursor, parameters, TOLD_TRANSACTIONS, TOLD_ENTRIES, TOLD_TYPES, ADD_LABELS, ADD_CONTACTS)
-    run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)
+    compare(cursor, parameters)
     run(cursor, parameters, ADD_TRANSACTIONS, ADD_LINES)
     cursor.execute(COUNTS, parameters)
     counts = dict(cursor.fetchall())
-    check_foreign_keys(cursor)
-    run(cursor, parameters, CHANGE_TRANSACTIONS)
+    if not is_trial:
+        check_foreign_keys(cursor)
+        run(cursor, parameters, CHANGE_TRANSACTIONS)
     return counts
+
+
+def merge_once_more(cursor: CursorWrapper) -> None:
+    """Merges staged lines that have been told of before, and whose outcome is known."""
+    compare(cursor, PARAMETERS)
+    run(cursor, PARAMETERS, ADD_TRANSACTIONS)
+    check_foreign_keys(cursor)
+    run(cursor, PARAMETERS, CHANGE_TRANSACTIONS)
+
+
+def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:
+    """What the staged tables tell, beside what the ledger has; makes what they refer to."""
+    wait_for_others(cursor)
+    run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, MADE, ADD_WALLETS, TOLD_MOVEMENTS)
+    run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, REFUSE_CONTRADICTIONS)
+    run(cursor, parameters, TOLD_TRANSACTIONS, TOLD_ENTRIES, TOLD_TYPES, ADD_LABELS, ADD_CONTACTS)
+    run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)
+
+
+def wait_for_others(cursor: CursorWrapper) -> None:
+    """Until this transaction ends, no other import begins to compare."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
 
 
 def check_foreign_keys(cursor: CursorWrapper) -> None:
@@ -627,8 +690,8 @@ def check_foreign_keys(cursor: CursorWrapper) -> None:
 
 
 def field_changes() -> Iterable[str]:
-    for changes, tells, text in FIELD_CHANGES:
-        yield FIELD_CHANGE.format(changes=changes, tells=tells, text=text)
+    for changes, tells, was_blank, text in FIELD_CHANGES:
+        yield FIELD_CHANGE.format(changes=changes, tells=tells, was_blank=was_blank, text=text)
 
 
 def run(cursor: CursorWrapper, parameters: dict[str, Any], *scripts: str) -> None:

@@ -99,6 +99,12 @@ def open_table(file: BinaryIO, file_name: str, formats: Sequence[Format]) -> tup
     raise _unknown_columns(first, formats)
 
 
+def header_of(table: Table) -> str:
+    """The line that names the columns, as it stands in the file, without its end."""
+    with closing(lines_of(table.file, table.encoding)) as lines:
+        return next(islice(lines, table.header_line - 1, None)).rstrip("\r\n")
+
+
 def _header_cells(line: str, delimiter: str) -> tuple[str, ...]:
     """The cells of one line, spaces and empty cells at its end left out."""
     if delimiter not in line:

@@ -19,6 +19,19 @@ from transactions.imports.progress import Progress
 from transactions.imports.rows import FileError, Question
 from transactions.models import ImportBatch, ImportLine
 
+# What is told of each line, and how the others are counted.
+TOLD = (ImportLine.Outcome.CONFLICT, ImportLine.Outcome.REJECTED)
+TOLD_IF_DRY = (*TOLD, ImportLine.Outcome.ADDS, ImportLine.Outcome.CHANGED)
+COUNTED = {
+    "new": "new",
+    "known": "known",
+    "adds": "added to known ones",
+    "changed": "changed",
+    "conflict": "in conflict",
+    "rejected": "rejected",
+}
+ALWAYS_COUNTED = ("new", "known", "changed", "rejected")
+
 
 class Command(BaseCommand):
     help = (
@@ -84,7 +97,13 @@ class Command(BaseCommand):
         return False
 
     def import_file(self, path: str, file: BinaryIO) -> None:
-        batch = new_batch(file, Path(path).name, options=self.options, format=self.format)
+        batch = new_batch(
+            file,
+            Path(path).name,
+            options=self.options,
+            format=self.format,
+            is_confirmed=not self.is_dry_run,
+        )
         batch.save()
         while True:
             try:
@@ -125,17 +144,25 @@ class Command(BaseCommand):
         print(f"\r\x1b[K{progress.lines:,} lines, {what}", end="", file=sys.stderr, flush=True)
 
     def tell(self, batch: ImportBatch, path: str) -> None:
-        """The counts, and every rejected line, also where all lines were rejected."""
-        rejected = batch.lines.filter(outcome=ImportLine.Outcome.REJECTED).order_by("number")
-        if batch.status != ImportBatch.Status.IMPORTED and not rejected.exists():
+        """The counts, and every line that was not taken, also where that is all of them.
+
+        A dry run tells of every line that would change something that is there, and the balances.
+        """
+        lines = batch.lines.filter(outcome__in=TOLD_IF_DRY if self.is_dry_run else TOLD)
+        is_done = batch.status in (ImportBatch.Status.IMPORTED, ImportBatch.Status.SHOWN)
+        if not is_done and not lines.exists():
             return
         for text in batch.told:
             self.stdout.write(f"{path}: {text}")
-        for line in rejected.defer("raw").iterator():
+        for line in lines.order_by("number").defer("raw").iterator():
             self.stdout.write(line_and_reason(line))
+        if self.is_dry_run:
+            for wallet, asset, before, after in batch.balances:
+                self.stdout.write(f"{wallet}: {before} {asset} → {after} {asset}")
         counts = ", ".join(
-            f"{getattr(batch, outcome):,} {outcome}"
-            for outcome in ("new", "known", "changed", "rejected")
+            f"{getattr(batch, outcome):,} {words}"
+            for outcome, words in COUNTED.items()
+            if getattr(batch, outcome) or outcome in ALWAYS_COUNTED
         )
         self.stdout.write(f"{path}: {counts}{' (dry run)' if self.is_dry_run else ''}")
 

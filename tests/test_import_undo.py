@@ -1,0 +1,160 @@
+"""An import is taken back as though its file had never been read, and brought again."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from factories import make_label, make_transaction
+
+from contacts.models import Address, Contact
+from transactions.exports import json_lines
+from transactions.imports.importer import import_batch, new_batch
+from transactions.imports.undo import CannotUndo, plan_of, undo
+from transactions.models import (
+    Asset,
+    ImportBatch,
+    Label,
+    Transaction,
+    TransactionLabel,
+    Wallet,
+)
+
+pytestmark = pytest.mark.django_db
+
+HEADER = (
+    "Date,Sent Amount,Sent Currency,Received Amount,Received Currency,TxHash,Labels,Contact,Note\n"
+)
+ONE = HEADER + "2024-05-01 12:00,,,1,BTC,a,Rent,Alice,first\n2024-05-02 12:00,,,2,BTC,b,,,\n"
+OTHER = HEADER + "2024-04-30 12:00,5,EUR,,,a,Tax,,zweite\n2024-05-03 12:00,,,3,BTC,c,,,\n"
+
+
+def load(content: str, wallet: str = "Kraken") -> ImportBatch:
+    file = BytesIO(content.encode())
+    batch = new_batch(file, "file.csv", options={"wallet": wallet})
+    batch.save()
+    import_batch(batch, file)
+    return batch
+
+
+def ledger() -> list[str]:
+    return list(json_lines(Transaction.objects.all()))
+
+
+def everything() -> dict[str, int]:
+    models: list[Any] = [Transaction, Label, Contact, Address, Wallet, Asset]
+    return {model.__name__: model.objects.count() for model in models}
+
+
+def test_what_an_import_alone_made_goes() -> None:
+    batch = load(ONE)
+    assert undo(batch)
+    assert everything() == dict.fromkeys(everything(), 0)
+    batch.refresh_from_db()
+    assert (batch.status, batch.lines.count()) == ("undone", 2)
+
+
+@pytest.mark.parametrize("first", [ONE, OTHER])
+def test_what_another_import_told_too_is_as_that_told_it(first: str) -> None:
+    (second,) = {ONE, OTHER} - {first}
+    load(first)
+    before = ledger(), everything()
+    added = load(second)
+    assert ledger() != before[0]
+    plan = undo(added)
+    assert plan
+    assert [len(plan.alone), len(plan.shared)] == [1, 1]
+    assert (ledger(), everything()) == before
+
+
+def test_first_of_two_can_go_and_come_back() -> None:
+    load(OTHER)
+    other = ledger()
+    Transaction.objects.all().delete()
+    one = load(ONE)
+    load(OTHER)
+    both = ledger()
+    undo(one)
+    assert ledger() == other
+    one.status = ImportBatch.Status.RUNNING
+    one.save()
+    import_batch(one, BytesIO(ONE.encode()))
+    assert ledger() == both
+
+
+def test_same_file_twice_keeps_what_the_other_gave() -> None:
+    load(ONE)
+    before = ledger()
+    again = load(ONE)
+    plan = undo(again)
+    assert plan
+    assert (plan.alone, len(plan.shared)) == ([], 2)
+    assert ledger() == before
+
+
+def test_what_people_edited_stays_unless_they_say_otherwise() -> None:
+    batch = load(ONE)
+    a, b = Transaction.objects.order_by("external_id")
+    Transaction.objects.filter(pk=a.pk).update(note="mine")
+    TransactionLabel.objects.create(transaction=b, label=make_label("Mine"))
+    plan = plan_of(batch)
+    assert (plan.alone, plan.edited) == ([], sorted([a.pk, b.pk]))
+    undo(batch, plan.digest, also=[b.pk])
+    kept = Transaction.objects.get()
+    assert (kept.note, kept.entries.count()) == ("mine", 1)
+    assert Label.objects.filter(name="Mine").exists()
+
+
+def test_edit_of_what_others_told_too_stays() -> None:
+    load(ONE)
+    added = load(OTHER)
+    Transaction.objects.filter(external_id="a").update(note="mine")
+    mine = make_label("Mine")
+    TransactionLabel.objects.create(
+        transaction=Transaction.objects.get(external_id="a"), label=mine
+    )
+    undo(added)
+    kept = Transaction.objects.get(external_id="a")
+    assert (kept.note, kept.type) == ("mine", "receive")
+    assert sorted(kept.labels.values_list("name", flat=True)) == ["Mine", "Rent"]
+
+
+def test_label_that_people_took_off_stays_off() -> None:
+    load(ONE)
+    added = load(OTHER)
+    TransactionLabel.objects.filter(label__name="Rent").delete()
+    undo(added)
+    assert not TransactionLabel.objects.exists()
+
+
+def test_nothing_happens_when_it_is_no_longer_what_was_seen() -> None:
+    batch = load(ONE)
+    seen = plan_of(batch).digest
+    Transaction.objects.filter(external_id="a").update(note="mine")
+    before = ledger()
+    assert undo(batch, seen) is None
+    assert ledger() == before
+    assert ImportBatch.objects.get().status == "imported"
+
+
+def test_what_is_not_in_the_ledger_cannot_be_taken_back() -> None:
+    batch = load(ONE)
+    undo(batch)
+    with pytest.raises(CannotUndo, match="was taken back already"):
+        undo(batch)
+
+
+def test_file_that_was_not_kept_is_named() -> None:
+    ImportBatch.objects.filter(pk=load(ONE).pk).update(content=None)
+    added = load(OTHER)
+    before = ledger()
+    with pytest.raises(CannotUndo, match=r"file\.csv told of some of these transactions too"):
+        undo(added)
+    assert ledger() == before
+
+
+def test_transactions_of_nobody_s_import_are_left_alone() -> None:
+    made = make_transaction()
+    undo(load(ONE))
+    assert Transaction.objects.get() == made
+    call_command("check")

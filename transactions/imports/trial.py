@@ -1,0 +1,100 @@
+"""What a file would do, taken out of the transaction that tried it before that is rolled back."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import IO, Any
+
+from django.db.backends.utils import CursorWrapper
+
+MAX_BALANCES = 300
+
+OUTCOMES = """
+    COPY (
+        SELECT number, outcome, detail FROM transactions_importline
+        WHERE batch_id = {batch} ORDER BY number
+    ) TO STDOUT
+"""
+# A transaction that is only tried has no id that lasts.
+LINES = """
+    COPY (
+        SELECT batch_id, number, outcome, detail, raw,
+            CASE WHEN outcome <> 'new' THEN transaction_id END
+        FROM transactions_importline WHERE batch_id = {batch} ORDER BY number
+    ) TO STDOUT
+"""
+PUT_LINES = """
+    COPY transactions_importline (batch_id, number, outcome, detail, raw, transaction_id)
+    FROM STDIN
+"""
+# Of everything that the file tells of, whether it is new or not.
+AFTER = """
+    SELECT told.wallet_id, told.asset_id, coalesce(c.value, w.name) COLLATE "C" AS wallet,
+        a.symbol COLLATE "C" AS symbol,
+        (SELECT trim_scale(sum(e.amount))::text FROM transactions_entry e
+            WHERE e.wallet_id = told.wallet_id AND e.asset_id = told.asset_id)
+    FROM (
+        SELECT DISTINCT m.wallet_id, a.id AS asset_id FROM told_movement m
+        JOIN told_line l ON l.line = m.line AND l.is_accepted
+        JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
+            AND a.token_id = m.token_id AND a.kind = m.asset_kind
+    ) told
+    JOIN transactions_wallet w ON w.id = told.wallet_id
+    LEFT JOIN contacts_address c ON c.id = w.address_id
+    JOIN transactions_asset a ON a.id = told.asset_id
+    ORDER BY wallet, symbol, a.network, a.code, a.token_id
+    LIMIT %s
+"""
+BEFORE = """
+    SELECT wallet_id, asset_id, trim_scale(sum(amount))::text FROM transactions_entry
+    WHERE (wallet_id, asset_id) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))
+    GROUP BY wallet_id, asset_id
+"""
+MADE = "SELECT name, array_agg(id ORDER BY id) FROM pg_temp.made GROUP BY name"
+
+
+@dataclass
+class Trial:
+    """`digest` is of every line's outcome and of the balances that all of them lead to."""
+
+    batch_id: int
+    digest: str
+    after: list[tuple[int, int, str, str, str]]  # wallet, asset, their names, amount
+
+    @classmethod
+    def of(cls, cursor: CursorWrapper, batch_id: int) -> "Trial":
+        """Of the merge that this cursor's transaction has just done."""
+        digest = hashlib.sha256()
+        with cursor.copy(OUTCOMES.format(batch=int(batch_id))) as copy:
+            for data in copy:
+                digest.update(data)
+        cursor.execute(AFTER, [MAX_BALANCES])
+        after = cursor.fetchall()
+        digest.update(repr([told[2:] for told in after]).encode())
+        return cls(batch_id, digest.hexdigest(), after)
+
+    def keep_lines(self, cursor: CursorWrapper, file: IO[bytes]) -> None:
+        with cursor.copy(LINES.format(batch=int(self.batch_id))) as copy:
+            for data in copy:
+                file.write(data)
+
+    def put_lines(self, cursor: CursorWrapper, file: IO[bytes]) -> None:
+        file.seek(0)
+        with cursor.copy(PUT_LINES) as copy:
+            while data := file.read(1024 * 1024):
+                copy.write(data)
+
+    def balances(self, cursor: CursorWrapper) -> list[list[Any]]:
+        """Wallet, asset, and their amounts now and afterwards; to be asked once it is undone."""
+        pairs = [list(ids) for ids in zip(*(told[:2] for told in self.after), strict=True)]
+        cursor.execute(BEFORE, pairs or [[], []])
+        before = {(wallet, asset): amount for wallet, asset, amount in cursor.fetchall()}
+        return [
+            [wallet, symbol, before.get((wallet_id, asset_id), "0"), amount or "0"]
+            for wallet_id, asset_id, wallet, symbol, amount in self.after
+        ]
+
+
+def made(cursor: CursorWrapper) -> dict[str, list[int]]:
+    """What the merge has made beside transactions: `wallet`, `label`… -> ids."""
+    cursor.execute(MADE)
+    return dict(cursor.fetchall())

@@ -1,0 +1,202 @@
+"""Takes an import back, as though its file had never been read.
+
+What it alone made goes. A transaction that other imports told of as well is made anew from their
+files, which are kept, so that the ledger is what it would be without this one. What people edited
+since stays unless they say otherwise.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from transactions.imports.formats import open_table
+from transactions.imports.importer import options_of, said_by_import
+from transactions.imports.merge import merge_once_more, wait_for_others
+from transactions.imports.rows import FileError
+from transactions.imports.staging import stage
+from transactions.models import ImportBatch
+
+# Every transaction that an import tells of: whether others do, and whether people edited it.
+TOUCHED = """
+    SELECT t.id, t.version, EXISTS (
+        SELECT FROM transactions_importline other
+        JOIN transactions_importbatch b ON b.id = other.batch_id
+        WHERE other.transaction_id = t.id AND b.id <> %(batch)s AND b.status = 'imported'
+            AND other.outcome <> 'rejected'
+    ) AS is_shared, t.is_edited OR EXISTS (
+        SELECT FROM transactions_transactionlabel l
+        WHERE l.transaction_id = t.id AND NOT l.is_imported
+    ) AS is_edited
+    FROM transactions_transaction t WHERE t.id IN (
+        SELECT transaction_id FROM transactions_importline
+        WHERE batch_id = %(batch)s AND outcome <> 'rejected'
+    )
+    ORDER BY t.id
+"""
+REMOVE = """
+    UPDATE transactions_importline SET transaction_id = NULL WHERE transaction_id = ANY (%(gone)s);
+    DELETE FROM transactions_transactionlabel WHERE transaction_id = ANY (%(gone)s);
+    DELETE FROM transactions_entry WHERE transaction_id = ANY (%(gone)s);
+    DELETE FROM transactions_transaction WHERE id = ANY (%(gone)s);
+"""
+# As a transaction is before any file has told of it; what people wrote stays.
+EMPTY = """
+    DROP TABLE IF EXISTS pg_temp.kept_label;
+    CREATE TEMP TABLE kept_label (transaction_id bigint, key text) ON COMMIT DROP;
+
+    DELETE FROM transactions_entry WHERE transaction_id = ANY (%(shared)s);
+
+    UPDATE transactions_transaction SET status = 'pending', type = 'other', is_type_told = false,
+        timestamp = timestamptz '2100-12-31 23:59:59Z', method = '', block = NULL,
+        note = CASE WHEN is_edited THEN note ELSE '' END,
+        contact_id = CASE WHEN is_edited THEN contact_id END
+    WHERE id = ANY (%(shared)s);
+"""
+OTHERS = """
+    SELECT DISTINCT b.id FROM transactions_importline l
+    JOIN transactions_importbatch b ON b.id = l.batch_id
+    WHERE l.transaction_id = ANY (%(shared)s) AND l.outcome <> 'rejected'
+        AND b.status = 'imported' AND b.id <> %(batch)s
+    ORDER BY b.id
+"""
+ONLY_SHARED = """
+    DELETE FROM staged_line s WHERE NOT EXISTS (
+        SELECT FROM transactions_importline l WHERE l.batch_id = %(batch)s AND l.number = s.line
+            AND l.transaction_id = ANY (%(shared)s) AND l.outcome <> 'rejected'
+    );
+
+    INSERT INTO kept_label SELECT l.transaction_id, lower(told.name)
+    FROM staged_line s JOIN transactions_importline l
+        ON l.batch_id = %(batch)s AND l.number = s.line, unnest(s.labels) told (name);
+"""
+# A label that people took off is not brought back: only what nobody else told of goes.
+LABELS_OF_NOBODY = """
+    DELETE FROM transactions_transactionlabel on_it USING transactions_label label
+    WHERE on_it.transaction_id = ANY (%(shared)s) AND on_it.is_imported
+        AND label.id = on_it.label_id AND NOT EXISTS (
+            SELECT FROM kept_label
+            WHERE transaction_id = on_it.transaction_id AND key = lower(label.name)
+        );
+"""
+# What the import made and nothing uses, nor anybody has changed.
+UNUSED = {
+    "label": """
+        DELETE FROM transactions_label x WHERE id = ANY (%s) AND version = 1 AND NOT EXISTS (
+            SELECT FROM transactions_transactionlabel WHERE label_id = x.id
+        )
+    """,
+    "wallet": """
+        DELETE FROM transactions_wallet x WHERE id = ANY (%s) AND version = 1 AND NOT EXISTS (
+            SELECT FROM transactions_entry WHERE wallet_id = x.id
+        ) AND NOT EXISTS (
+            SELECT FROM transactions_transaction WHERE source_wallet_id = x.id
+        )
+    """,
+    "asset": """
+        DELETE FROM transactions_asset x WHERE id = ANY (%s) AND NOT is_edited AND NOT EXISTS (
+            SELECT FROM transactions_entry WHERE asset_id = x.id
+        )
+    """,
+    "contact": """
+        DELETE FROM contacts_contact x WHERE id = ANY (%s) AND version = 1 AND NOT EXISTS (
+            SELECT FROM transactions_transaction WHERE contact_id = x.id
+        ) AND NOT EXISTS (SELECT FROM contacts_address WHERE contact_id = x.id)
+    """,
+    "address": """
+        DELETE FROM contacts_address x
+        WHERE id = ANY (%s) AND version = 1 AND contact_id IS NULL AND NOT EXISTS (
+            SELECT FROM transactions_entry WHERE counterparty_id = x.id
+        ) AND NOT EXISTS (SELECT FROM transactions_wallet WHERE address_id = x.id)
+    """,
+}
+
+
+class CannotUndo(Exception):
+    """The import stays as it is; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What taking an import back would do: ids of transactions, in their order.
+
+    `alone` go, `edited` were only told of by this import too but changed by people since, and
+    `shared` stay as others told them. `digest` changes with any of that.
+    """
+
+    alone: list[int]
+    edited: list[int]
+    shared: list[int]
+    digest: str
+
+
+def plan_of(batch: ImportBatch) -> Plan:
+    """As of now; a page asks in its snapshot, the deed in its own transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(TOUCHED, {"batch": batch.pk})
+        rows = cursor.fetchall()
+    shared = [pk for pk, _, is_shared, _ in rows if is_shared]
+    edited = [pk for pk, _, is_shared, is_edited in rows if is_edited and not is_shared]
+    alone = [pk for pk, _, is_shared, is_edited in rows if not is_edited and not is_shared]
+    told = [edited, shared, len(alone), [version for pk, version, *_ in rows if pk in set(edited)]]
+    return Plan(alone, edited, shared, hashlib.sha256(repr(told).encode()).hexdigest())
+
+
+def undo(batch: ImportBatch, seen: str | None = None, also: Iterable[int] = ()) -> Plan | None:
+    """Takes the import back, and of what people edited what is among `also`.
+
+    None when what would happen is no longer what was `seen`. Raises CannotUndo.
+    """
+    with transaction.atomic(), connection.cursor() as cursor, said_by_import(cursor, batch):
+        wait_for_others(cursor)
+        imported = ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.IMPORTED)
+        made = imported.select_for_update().values_list("made", flat=True).first()
+        if made is None:
+            raise CannotUndo("This import is not in the ledger, or was taken back already.")
+        plan = plan_of(batch)
+        if seen is not None and plan.digest != seen:
+            return None
+        imported.update(status=ImportBatch.Status.UNDONE)
+        gone = [*plan.alone, *set(plan.edited).intersection(also)]
+        run(cursor, REMOVE, {"gone": gone})
+        if plan.shared:
+            make_anew(cursor, batch, plan.shared)
+        for name in UNUSED:  # in an order in which none refers to one that is still there
+            cursor.execute(UNUSED[name], [made.get(name, [])])
+    batch.status = ImportBatch.Status.UNDONE
+    return plan
+
+
+def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> None:
+    """Transactions as all other imports tell them, whose files are read once more."""
+    cursor.execute(OTHERS, {"shared": shared, "batch": batch.pk})
+    others = [pk for (pk,) in cursor.fetchall()]
+    run(cursor, EMPTY, {"shared": shared})
+    for other in ImportBatch.objects.filter(pk__in=others).order_by("pk"):
+        if other.content is None:
+            raise CannotUndo(
+                f"The import of {other.file_name} told of some of these transactions too, and its "
+                "file was not kept. Take that one back first, and import both files again."
+            )
+        file = BytesIO(other.content)
+        try:
+            format_, table = open_table(file, other.file_name, other.format)
+            stage(cursor, format_.read(table, options_of(other.options)))
+        except FileError as problem:
+            raise CannotUndo(
+                f"{other.file_name} told of some of these transactions too, and can no longer be "
+                f"read: {problem}"
+            ) from problem
+        run(cursor, ONLY_SHARED, {"batch": other.pk, "shared": shared})
+        merge_once_more(cursor)
+    run(cursor, LABELS_OF_NOBODY, {"shared": shared})
+
+
+def run(cursor: CursorWrapper, script: str, parameters: dict[str, Any]) -> None:
+    for statement in script.split(";\n"):
+        if statement.strip():
+            cursor.execute(statement, parameters)
