@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from io import BytesIO, StringIO
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -14,6 +15,7 @@ import dj_database_url
 import django
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
@@ -23,7 +25,8 @@ from files import ALICE, sample
 
 from transactions import import_forms
 from transactions.imports import process
-from transactions.models import ImportBatch, ImportLine, Transaction
+from transactions.imports.importer import import_batch, new_batch
+from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 
 URL = "/imports/"
 GOOD = b"Date,Received Amount,Received Currency\n2024-05-01 12:00 UTC,1.5,BTC\n"
@@ -53,6 +56,14 @@ def upload(client: Client, *contents: bytes, **options: str) -> Any:
     return client.post(URL, {"file": files, **options})
 
 
+def confirm(client: Client, batch: ImportBatch) -> ImportBatch:
+    """What the page offers under what it shows."""
+    url = batch.get_absolute_url()
+    form = {"shown": ImportBatch.objects.get(pk=batch.pk).shown}
+    assert client.post(f"{url}confirm/", form)["Location"] == url
+    return ended(batch.pk)
+
+
 def text(answer: Any) -> str:
     """The page as it is read, without its markup."""
     page = re.sub(r"<(script|style|noscript).*?</\1>", "", answer.content.decode(), flags=re.DOTALL)
@@ -72,12 +83,21 @@ def ended(pk: int) -> ImportBatch:
 
 
 @with_processes
-def test_an_upload_is_imported_and_shows_what_became_of_its_lines() -> None:
+def test_an_upload_is_shown_and_once_confirmed_imported() -> None:
     client = client_of("Editors")
     answer = upload(client, HALF_BAD, wallet="Kraken")
     batch = ended(ImportBatch.objects.get().pk)
     assert (answer.status_code, answer["Location"]) == (303, f"/imports/{batch.pk}/")
-    assert (batch.status, batch.new, batch.rejected, batch.content) == ("imported", 1, 1, None)
+    assert (batch.status, batch.new, batch.rejected) == ("shown", 1, 1)
+    assert not Transaction.objects.exists()
+    assert not Wallet.objects.exists()
+    shown = text(client.get(answer["Location"]))
+    assert "What the file would do Nothing is in the ledger yet." in shown
+    assert "Received Amount &#x27;1,5&#x27; is not a number. Use a point." in shown
+    assert "Kraken BTC 0 1.5" in shown
+    assert "waits to be confirmed" in text(client.get(URL))
+    batch = confirm(client, batch)
+    assert (batch.status, batch.new, batch.rejected) == ("imported", 1, 1)
     assert batch.made_by
     assert batch.made_by.groups.get().name == "Editors"
     page = client.get(answer["Location"])
@@ -106,7 +126,7 @@ def test_what_a_file_lacks_is_asked_for_and_then_it_is_imported() -> None:
     answer = client.post(batch.get_absolute_url(), {"network": "ethereum"})
     assert answer.status_code == 303
     batch = ended(batch.pk)
-    assert (batch.status, batch.options["network"]) == ("imported", "ethereum")
+    assert (batch.status, batch.options["network"]) == ("shown", "ethereum")
     assert "questions" not in batch.options
     assert batch.new
 
@@ -117,7 +137,7 @@ def test_several_files_become_several_imports() -> None:
     answer = upload(client, GOOD, b"not,a,known\nheader,at,all\n", wallet="Kraken")
     assert (answer.status_code, answer["Location"]) == (303, URL)
     batches = [ended(batch.pk) for batch in ImportBatch.objects.order_by("file_name")]
-    assert [batch.status for batch in batches] == ["imported", "failed"]
+    assert [batch.status for batch in batches] == ["shown", "failed"]
     broken = text(client.get(batches[1].get_absolute_url()))
     assert "The file was not imported." in broken
     assert "Columns found: &#x27;not&#x27;, &#x27;a&#x27;, &#x27;known&#x27;." in broken
@@ -344,6 +364,95 @@ def test_what_a_file_says_is_text_and_no_markup(viewer: Client) -> None:
 
 def test_an_import_that_is_not_there_is_not_found(viewer: Client) -> None:
     assert viewer.get("/imports/999999/").status_code == 404
+
+
+# Confirming, taking back
+
+
+@with_processes
+def test_what_was_shown_is_shown_again_when_the_ledger_has_changed() -> None:
+    client = client_of("Editors")
+    upload(client, GOOD, wallet="Kraken")
+    batch = ended(ImportBatch.objects.get().pk)
+    seen = batch.shown
+    call_command("import_transactions", "--batch", str(another(GOOD).pk), stdout=StringIO())
+    batch = confirm(client, batch)
+    assert (batch.status, batch.new, batch.known) == ("shown", 0, 1)
+    assert batch.shown != seen
+    page = text(client.get(batch.get_absolute_url()))
+    assert "The ledger has changed since this was shown, so nothing was imported yet." in page
+    # What was shown before can no longer be confirmed.
+    late = client.post(f"{batch.get_absolute_url()}confirm/", {"shown": seen}, follow=True)
+    assert "This is not what was shown to you." in text(late)
+    assert confirm(client, batch).status == "imported"
+
+
+def another(content: bytes) -> ImportBatch:
+    batch = new_batch(BytesIO(content), "another.csv", options={"wallet": "Kraken"})
+    batch.save()
+    return batch
+
+
+@with_processes
+def test_what_is_shown_can_be_left() -> None:
+    client = client_of("Editors")
+    upload(client, GOOD, wallet="Kraken")
+    batch = ended(ImportBatch.objects.get().pk)
+    client.post(f"{batch.get_absolute_url()}cancel/")
+    batch.refresh_from_db()
+    assert (batch.status, batch.new, batch.content, batch.lines.count()) == ("failed", 0, None, 0)
+    assert not Transaction.objects.exists()
+
+
+@with_processes
+def test_an_import_is_taken_back_and_brought_again() -> None:
+    client = client_of("Editors")
+    upload(client, GOOD, wallet="Kraken")
+    batch = confirm(client, ended(ImportBatch.objects.get().pk))
+    Transaction.objects.update(note="mine")
+    url = f"{batch.get_absolute_url()}undo/"
+    page = client.get(url)
+    assert "Were edited 1 that only this file told of" in text(page)
+    [made] = Transaction.objects.all()
+    form = {"seen": page.context["plan"].digest, "also": [made.pk]}
+    Transaction.objects.update(note="mine, again")
+    refused = client.post(url, form)
+    assert refused.status_code == 409
+    assert "The ledger has changed since you looked" in text(refused)
+    form["seen"] = refused.context["plan"].digest
+    done = client.post(url, form, follow=True)
+    assert "The import was taken back." in text(done)
+    assert not Transaction.objects.exists()
+    client.post(f"{batch.get_absolute_url()}redo/")
+    assert ended(batch.pk).status == "imported"
+    assert Transaction.objects.get().note == ""
+
+
+def test_file_and_what_was_left_out_can_be_had_back(editor: Client) -> None:
+    batch = another(HALF_BAD)
+    import_batch(batch, BytesIO(HALF_BAD))
+    answer = editor.get(f"{batch.get_absolute_url()}file/")
+    assert answer.content == HALF_BAD
+    assert answer["Content-Disposition"] == 'attachment; filename="another.csv"'
+    left = editor.get(f"{batch.get_absolute_url()}left-out/").content.decode()
+    assert left.splitlines() == [HALF_BAD.decode().splitlines()[n] for n in (0, 2)]
+    again = another(left.replace('"1,5"', "1.5").encode())
+    import_batch(again, BytesIO(bytes(again.content or b"")))
+    assert again.new == 1
+
+
+@pytest.mark.parametrize("also", ["x", "-1", "9" * 30])
+def test_what_cannot_be_chosen_is_refused(editor: Client, also: str) -> None:
+    batch = make_batch()
+    answer = editor.post(f"{batch.get_absolute_url()}undo/", {"seen": "x", "also": [also]})
+    assert answer.status_code == 422
+
+
+def test_a_viewer_takes_nothing_back(viewer: Client) -> None:
+    batch = make_batch()
+    for what in ("undo", "redo", "confirm"):
+        assert viewer.post(f"{batch.get_absolute_url()}{what}/").status_code == 403
+    assert "Take the import back" not in text(viewer.get(batch.get_absolute_url()))
 
 
 # While it runs

@@ -123,6 +123,22 @@ def choice_name(choice: str) -> str:
     return NETWORKS[choice].name if choice in NETWORKS else choice
 
 
+class IdsField(forms.Field):
+    """Any ids; whether they may be chosen is found out where they are needed."""
+
+    def to_python(self, value: Any) -> list[int]:
+        if not all(pk.isascii() and pk.isdigit() and len(pk) < 19 for pk in value or []):
+            raise forms.ValidationError("Choose from what is shown.")
+        return [int(pk) for pk in value or []]
+
+
+class UndoForm(forms.Form):
+    """What the person saw of an import that is to be taken back, and what shall go as well."""
+
+    seen = forms.CharField(max_length=64)
+    also = IdsField(required=False, widget=forms.MultipleHiddenInput)
+
+
 class LinesForm(forms.Form):
     """Which of an import's lines the URL asks for; any other parameter is an error."""
 

@@ -6,20 +6,23 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from contacts.views import SeeOther
-from transactions.import_forms import PER_PAGE, AnswersForm, LinesForm, UploadForm
+from transactions.import_forms import PER_PAGE, AnswersForm, LinesForm, UndoForm, UploadForm
 from transactions.imports import progress
 from transactions.imports.importer import CANCELLED, new_batch
 from transactions.imports.process import Running
-from transactions.models import ImportBatch, ImportLine, Wallet
+from transactions.imports.undo import CannotUndo, plan_of, undo
+from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 from txsite.freshness.middleware import snapshot
 from txsite.tables import ListForm, Ordering, Page
 
@@ -27,6 +30,8 @@ from txsite.tables import ListForm, Ordering, Page
 SECONDS_TO_WAIT = 3
 RAW_SHOWN = 500
 ORDERINGS = {"time": Ordering(F("made_at"), "time", newest_first=True)}
+EDITED_SHOWN = 200
+CHANGED_SINCE = "The ledger has changed since you looked, so nothing was taken back. Look again."
 NOT_STARTED = "The import could not be started. The server's log says why."
 
 may_see = permission_required("transactions.view_importbatch", raise_exception=True)
@@ -48,15 +53,18 @@ def import_list(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         return show_list(request, form, status=422)
-    batches = [
-        new_batch(file, printable(file.name), options=form.options, made_by=request.user)
-        for file in form.cleaned_data["file"]
-    ]
-    for batch, file in zip(batches, form.cleaned_data["file"], strict=True):
-        file.seek(0)
-        batch.content = file.read()
+    batches = []
+    for file in form.cleaned_data["file"]:
+        batch = new_batch(
+            file,
+            printable(file.name),
+            options=form.options,
+            made_by=request.user,
+            is_confirmed=False,
+        )
         batch.save()
-        batch.content = None
+        batch.content = None  # it may be large, and is stored now
+        batches.append(batch)
     begin(batches)
     if len(batches) == 1:
         return SeeOther(batches[0].get_absolute_url())
@@ -118,6 +126,7 @@ def show_batch(
             "is_running": state in ("running", "starting"),
             "progress": running.get(batch.pk),
             "can_begin": can_begin(batch, state),
+            "left_out": batch.rejected + batch.conflict,
             "answers": answers or AnswersForm(batch.options.get("questions", [])),
             "place": place,
             "is_valid": is_valid,
@@ -151,15 +160,21 @@ def lines_of(batch: ImportBatch, asked: dict[str, Any]) -> dict[str, Any]:
 @require_POST
 @may_add
 def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ends an import that runs or waits; nothing of its file is then in the ledger."""
+    """Ends an import that runs, waits or is shown; nothing of its file is then in the ledger."""
     batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
-    unfinished = (ImportBatch.Status.RUNNING, ImportBatch.Status.WAITING)
-    was_ended = ImportBatch.objects.filter(pk=pk, status__in=unfinished).update(
-        status=ImportBatch.Status.FAILED,
-        error=CANCELLED,
-        finished_at=timezone.now(),
-        content=None,
-    )
+    status = ImportBatch.Status
+    unfinished = (status.RUNNING, status.WAITING, status.SHOWN)
+    with transaction.atomic():
+        was_ended = ImportBatch.objects.filter(pk=pk, status__in=unfinished).update(
+            status=status.FAILED,
+            error=CANCELLED,
+            finished_at=timezone.now(),
+            content=None,
+            balances=[],
+            **dict.fromkeys(ImportLine.Outcome.values, 0),
+        )
+        if was_ended:
+            batch.lines.all().delete()
     if was_ended:
         # It would notice by itself, but only at its end.
         progress.end(pk)
@@ -168,9 +183,113 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     return SeeOther(batch.get_absolute_url())
 
 
+@require_POST
+@may_add
+def import_confirm(request: HttpRequest, pk: int) -> HttpResponse:
+    """Has a file do what was shown; where it no longer would, it is shown again."""
+    batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
+    shown = ImportBatch.objects.filter(
+        pk=pk, status=ImportBatch.Status.SHOWN, shown=request.POST.get("shown", "")
+    )
+    if run_again(shown, is_confirmed=True, made_by=request.user):
+        begin([batch])
+    else:
+        messages.warning(request, "This is not what was shown to you. Look at it once more.")
+    return SeeOther(batch.get_absolute_url())
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@may_add
+def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks before an import is taken back, and what shall become of what people edited since."""
+    if request.method != "POST":
+        return show_undo(request, pk)
+    form = UndoForm(request.POST)
+    batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
+    if not form.is_valid():
+        return show_undo(request, pk, "Choose from what is shown here.", status=422)
+    try:
+        done = undo(batch, form.cleaned_data["seen"], form.cleaned_data["also"])
+    except CannotUndo as problem:
+        return show_undo(request, pk, str(problem), status=409)
+    if done is None:
+        return show_undo(request, pk, CHANGED_SINCE, status=409)
+    messages.success(request, "The import was taken back.")
+    return SeeOther(batch.get_absolute_url())
+
+
+def show_undo(request: HttpRequest, pk: int, problem: str = "", status: int = 200) -> HttpResponse:
+    with snapshot(request):
+        batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
+        if batch.status != ImportBatch.Status.IMPORTED:
+            messages.warning(request, "This import is not in the ledger.")
+            return SeeOther(batch.get_absolute_url())
+        plan = plan_of(batch)
+        edited = Transaction.objects.for_list().filter(pk__in=plan.edited[:EDITED_SHOWN])
+        context = {
+            "batch": batch,
+            "plan": plan,
+            "edited": edited.order_by("-timestamp", "pk"),
+            "others": len(plan.edited) - EDITED_SHOWN,
+            "problem": problem,
+        }
+        return render(request, "transactions/import_undo.html", context, status=status)
+
+
+@require_POST
+@may_add
+def import_redo(request: HttpRequest, pk: int) -> HttpResponse:
+    """Brings back an import that was taken back: its file is read again."""
+    batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
+    undone = ImportBatch.objects.filter(
+        pk=pk, status=ImportBatch.Status.UNDONE, content__isnull=False
+    )
+    if run_again(undone, is_confirmed=True, shown=""):
+        begin([batch])
+    else:
+        messages.warning(request, "This import cannot be brought back: see what became of it.")
+    return SeeOther(batch.get_absolute_url())
+
+
+@require_safe
+@may_see
+def import_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """The file as it was given to us, byte by byte."""
+    batch = get_object_or_404(ImportBatch, pk=pk, content__isnull=False)
+    return download(bytes(batch.content or b""), batch.file_name)
+
+
+@require_safe
+@may_see
+def import_left_out(request: HttpRequest, pk: int) -> HttpResponse:
+    """The lines that were not taken, under their header: to be mended, and imported again."""
+    batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
+    left = (ImportLine.Outcome.REJECTED, ImportLine.Outcome.CONFLICT)
+    lines = batch.lines.filter(outcome__in=left).order_by("number").values_list("raw", flat=True)
+    text = "\r\n".join([batch.header, *lines, ""])
+    return download(text.encode(), f"left out of {batch.file_name}")
+
+
+def download(content: bytes, name: str) -> HttpResponse:
+    return HttpResponse(
+        content,
+        content_type="application/octet-stream",
+        headers={"Content-Disposition": content_disposition_header(True, name)},
+    )
+
+
+def run_again(batches: Any, **fields: Any) -> bool:
+    """Makes a batch run, unless it is none of `batches` any more."""
+    running = ImportBatch.Status.RUNNING
+    fields |= {"status": running, "error": "", "made_at": timezone.now(), "finished_at": None}
+    return bool(batches.update(**fields))
+
+
 def with_content() -> Any:
     """Batches that know whether their upload is still there, without reading it."""
-    return ImportBatch.objects.defer("content").annotate(has_content=Q(content__isnull=False))
+    return ImportBatch.objects.defer("content", "made").annotate(
+        has_content=Q(content__isnull=False)
+    )
 
 
 def can_begin(batch: Any, state: str) -> bool:
@@ -181,15 +300,7 @@ def take(batch: ImportBatch, answers: dict[str, str]) -> bool:
     """Makes a batch run with these answers, unless somebody else just has."""
     options = {name: value for name, value in batch.options.items() if name != "questions"}
     unchanged = ImportBatch.objects.filter(pk=batch.pk, status=batch.status, made_at=batch.made_at)
-    return bool(
-        unchanged.update(
-            status=ImportBatch.Status.RUNNING,
-            options=options | answers,
-            error="",
-            made_at=timezone.now(),
-            finished_at=None,
-        )
-    )
+    return run_again(unchanged, options=options | answers)
 
 
 def begin(batches: list[ImportBatch]) -> None:
@@ -209,3 +320,4 @@ def printable(name: str | None) -> str:
 
 
 import_list.own_snapshot = import_detail.own_snapshot = True  # type: ignore[attr-defined]
+import_undo.own_snapshot = True  # type: ignore[attr-defined]

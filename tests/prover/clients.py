@@ -539,10 +539,15 @@ class PageImporter(Importer):
             return outcome_of(reply, ())
         path = unquote(reply.headers["location"])
         deadline = time.monotonic() + ORDER_SECONDS
+        is_confirmed = False
         while time.monotonic() < deadline:
             text = self.client.get(path).text
             if 'data-state="imported"' in text:
                 return OK
+            shown = pages.first(pages.SHOWN, text)
+            if shown and not is_confirmed:
+                answer = self.client.post(f"{path}confirm/", {"shown": shown})
+                is_confirmed = answer.status == 303
             time.sleep(0.1)
         return UNKNOWN
 

@@ -135,6 +135,7 @@ BALANCE = re.compile(
 )
 TEXTAREA = re.compile(r"<textarea[^>]*>\r?\n?(.*?)</textarea>", re.DOTALL)
 VERSION = re.compile(r'name="version" value="(\d+)"')
+SHOWN = re.compile(r'name="shown" value="([0-9a-f]+)"')
 NAME = re.compile(r'name="name" value="([^"]*)"')
 
 
