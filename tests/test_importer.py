@@ -322,7 +322,11 @@ def test_a_type_that_a_file_tells_outranks_what_moved() -> None:
 def test_of_several_told_types_the_first_in_the_list_wins() -> None:
     batches = [load(row(type=told)) for told in ("gift", "airdrop", "income")]
     assert Transaction.objects.get().type == "airdrop"
-    assert [details(batch) for batch in batches] == [[""], ["type gift → airdrop"], [""]]
+    assert [details(batch) for batch in batches] == [
+        ["+1 ETH from 0x0000…0b0b"],
+        ["type gift → airdrop"],
+        [""],
+    ]
 
 
 @pytest.mark.django_db
@@ -825,7 +829,7 @@ def test_an_import_yields_to_what_others_committed_meanwhile(other: CursorWrappe
     wait_until(lambda: bool(what_others_wait_for()))
     other.execute("COMMIT")
     thread.join()
-    assert counts(results[0]) == {"changed": 1}
+    assert counts(results[0]) == {"adds": 1}
     record = Transaction.objects.get(txid=HASH)
     assert (record.note, record.type) == ("May", "send")
 

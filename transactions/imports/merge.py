@@ -500,14 +500,14 @@ ADD_TRANSACTIONS = """
     ON CONFLICT DO NOTHING;
 """
 
-# What a known transaction gains, each told at the first line that brings it.
+# What each line brings, and what that changes of a known transaction, told at the first line.
 ENTRY_CHANGES = """
     DROP TABLE IF EXISTS pg_temp.told_change;
     CREATE TEMP TABLE told_change (line integer, position integer, text text, outcome text)
         ON COMMIT DROP;
 
     INSERT INTO told_change
-    SELECT e.line, e.position, concat('adds ', CASE WHEN e.kind = 'fee' THEN 'fee ' END,
+    SELECT e.line, e.position, concat(CASE WHEN e.known_id IS NOT NULL THEN 'adds ' END, CASE WHEN e.kind = 'fee' THEN 'fee ' END,
         CASE WHEN e.amount > 0 THEN '+' END, replace(e.amount::text, '-', '−'), ' ', a.symbol,
         CASE WHEN c.id IS NOT NULL THEN concat(
             CASE WHEN e.amount < 0 THEN ' to ' WHEN e.amount > 0 THEN ' from ' ELSE ' with ' END,
@@ -516,12 +516,13 @@ ENTRY_CHANGES = """
         ) END), 'adds'
     FROM told_entry e JOIN transactions_asset a ON a.id = e.asset_id
     LEFT JOIN contacts_address c ON c.id = e.counterparty_id
-    WHERE e.known_id IS NOT NULL AND e.line IS NOT NULL;
+    WHERE e.line IS NOT NULL;
 
     INSERT INTO told_change
     SELECT line, 2000, 'adds label ' || name, 'adds' FROM told_label WHERE known_id IS NOT NULL;
 """
-# For each field: what changes, which lines tell it, whether it was blank, and in which words.
+# For each field: what changes, which lines tell it, in which words, and whether it was blank or
+# follows from what is added.
 FIELD_CHANGES: list[tuple[str, str, str, str]] = [
     (
         "t.status <> t.old_status",
@@ -564,7 +565,12 @@ FIELD_CHANGES: list[tuple[str, str, str, str]] = [
         "t.old_contact IS NULL",
         "concat('contact ', t.old_contact || ' → ', t.new_contact)",
     ),
-    ("t.type <> t.old_type", "true", "false", "'type ' || t.old_type || ' → ' || t.type"),
+    (
+        "t.type <> t.old_type",
+        "true",
+        "t.told_type IS NULL",
+        "'type ' || t.old_type || ' → ' || t.type",
+    ),
 ]
 FIELD_CHANGE = """
     INSERT INTO told_change
