@@ -359,36 +359,62 @@ def test_what_is_added_is_told_with_amount_and_address() -> None:
 
 
 @pytest.mark.django_db
-def test_a_line_that_moves_something_in_a_failed_transaction_is_rejected() -> None:
-    load(row(moved(0), fee(), status="failed"))
-    batch = load(row(moved(-1)), row(moved(1), txid=OTHER_HASH))
-    assert counts(batch) == {"new": 1, "conflict": 1}
-    assert details(batch)[0] == (
-        "The ledger says that this transaction failed, and this line that it moved something. "
-        "Find out which is right, and correct or remove the other."
-    )
-    assert batch.lines.get(number=2).transaction == Transaction.objects.get(txid=HASH)
-    assert Transaction.objects.get(txid=HASH).status == "failed"
+def test_what_one_file_says_failed_has_moved_nothing_whatever_others_say() -> None:
+    failed, done = row(moved(0), fee(), status="failed"), row(moved(-1))
+    expected = [("ETH", "fee", Decimal("-0.001")), ("ETH", "transfer", Decimal(0))]
+    for order in ([failed, done], [done, failed]):
+        with transaction.atomic():
+            first, second = load(order[0]), load(order[1], row(txid=OTHER_HASH))
+            assert Transaction.objects.get(txid=HASH).status == "failed"
+            assert entries(transaction__txid=HASH) == expected
+            assert counts(first) == {"new": 1}
+            if order[0] is failed:
+                assert counts(second) == {"new": 1, "conflict": 1}
+                assert details(second)[0] == (
+                    "a source says that this transaction failed, so what this line moves is not "
+                    "taken"
+                )
+                assert counts(load(done)) == {"known": 1}
+            else:
+                assert "status ok → failed" in details(second)[0]
+            transaction.set_rollback(True)
 
 
 @pytest.mark.django_db
-def test_a_line_that_says_failed_of_what_moved_is_rejected() -> None:
-    load(row(moved(-1)))
-    batch = load(row(moved(0), fee(), status="failed"), row(txid=OTHER_HASH))
-    assert counts(batch) == {"new": 1, "conflict": 1}
-    assert Transaction.objects.get(txid=HASH).status == "ok"
-    assert entries(transaction__txid=HASH) == [("ETH", "transfer", Decimal(-1))]
+def test_a_file_that_contradicts_itself_says_so() -> None:
+    batch = load(row(moved(0)), row(moved(-1)), row(fee(), status="failed"))
+    assert counts(batch) == {"new": 2, "conflict": 1}
+    assert Transaction.objects.get().status == "failed"
 
 
 @pytest.mark.django_db
-def test_a_file_that_contradicts_itself_keeps_its_first_word() -> None:
-    batch = load(row(moved(0)), row(moved(-1)), row(fee(), status="failed"), row(moved(2)))
-    assert counts(batch) == {"new": 3, "conflict": 1}
-    assert details(batch)[2].startswith(
-        "Line 3 of this file says that this transaction moved something, and this line that it "
-        "failed."
-    )
-    assert Transaction.objects.get().status == "ok"
+def test_of_two_fees_on_a_chain_the_higher_one_is_it() -> None:
+    low, high = row(moved(-1), fee("-0.001")), row(moved(-1), fee("-0.0012"))
+    for order in ([low, high], [high, low]):
+        with transaction.atomic():
+            load(order[0])
+            told = load(order[1])
+            assert entries(kind="fee") == [("ETH", "fee", Decimal("-0.0012"))]
+            expected = (
+                ["adds fee −0.0012 ETH; fee −0.001 → −0.0012 ETH"]
+                if order[1] is high
+                else [
+                    "the fee −0.001 ETH is not taken, since another source told more: −0.0012",
+                ]
+            )
+            assert details(told) == expected
+            assert counts(load(order[1])) == {"known": 1}
+            transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+def test_fees_that_one_file_tells_in_parts_add_up() -> None:
+    load(row(moved(-1), fee("-0.001")))
+    load(row(moved(-1), fee("-0.001")), row(fee("-0.002")))
+    assert entries(kind="fee") == [
+        ("ETH", "fee", Decimal("-0.002")),
+        ("ETH", "fee", Decimal("-0.001")),
+    ]
 
 
 @pytest.mark.django_db
@@ -648,7 +674,7 @@ def test_an_import_that_somebody_ended_leaves_nothing() -> None:
 
 # Any order, any number of times
 
-STATUSES = {"moved": ("ok", "pending"), "failed": ("failed", "pending")}
+STATUSES = {"moved": ("ok", "pending"), "failed": ("failed", "pending", "ok")}
 
 
 @st.composite

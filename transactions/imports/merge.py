@@ -219,13 +219,9 @@ TOLD_LINES = """
     DROP TABLE IF EXISTS pg_temp.told_line;
     CREATE TEMP TABLE told_line ON COMMIT DROP AS
     SELECT l.line, l.network, l.txid, l.external_id, l.timestamp, l.status, l.type, l.method,
-        l.block::bigint AS block, l.note, l.contact, l.labels, true AS is_accepted,
+        l.block::bigint AS block, l.note, l.contact, l.labels,
         CASE WHEN l.network IS NULL THEN w.id END AS source_wallet_id,
         coalesce(on_chain.id, off_chain.id) AS known_id,
-        CASE WHEN l.status = 'failed' THEN 'failed' WHEN l.status = 'ok' AND EXISTS (
-            SELECT FROM staged_movement m
-            WHERE m.line = l.line AND m.kind = 'transfer' AND m.amount <> 0
-        ) THEN 'moved' END AS verdict,
         dense_rank() OVER (ORDER BY l.network COLLATE "C", l.txid COLLATE "C",
             CASE WHEN l.network IS NULL THEN w.id END, l.external_id COLLATE "C") AS number
     FROM staged_line l JOIN staged_wallet w ON w.number = l.wallet
@@ -237,40 +233,6 @@ TOLD_LINES = """
     WHERE l.reason IS NULL;
     ANALYZE told_line;
 """
-# A transaction cannot have failed and have moved something: what is known first stands.
-REFUSE_CONTRADICTIONS = """
-    WITH doubtful AS (
-        SELECT DISTINCT l.number FROM told_line l
-        LEFT JOIN transactions_transaction t ON t.id = l.known_id
-        WHERE l.verdict = 'failed' OR t.status = 'failed'
-    ), told AS (
-        SELECT l.line, l.verdict,
-            CASE WHEN t.status = 'failed' THEN 'failed' WHEN t.status = 'ok' AND EXISTS (
-                SELECT FROM transactions_entry e
-                WHERE e.transaction_id = t.id AND e.kind = 'transfer' AND e.amount <> 0
-            ) THEN 'moved' END AS known,
-            first_value(l.verdict) OVER file AS first_verdict,
-            first_value(l.line) OVER file AS first_line
-        FROM told_line l JOIN doubtful USING (number)
-        LEFT JOIN transactions_transaction t ON t.id = l.known_id
-        WHERE l.verdict IS NOT NULL
-        WINDOW file AS (PARTITION BY l.number ORDER BY l.line)
-    )
-    UPDATE staged_line SET is_conflict = true, reason = concat(
-        CASE WHEN told.known IS NULL THEN 'Line ' || told.first_line || ' of this file'
-            ELSE 'The ledger' END,
-        CASE WHEN told.verdict = 'moved'
-            THEN ' says that this transaction failed, and this line that it moved something.'
-            ELSE ' says that this transaction moved something, and this line that it failed.' END,
-        ' Find out which is right, and correct or remove the other.'
-    )
-    FROM told
-    WHERE staged_line.line = told.line AND told.verdict <> coalesce(told.known, told.first_verdict);
-
-    UPDATE told_line SET is_accepted = false FROM staged_line s
-    WHERE s.line = told_line.line AND s.reason IS NOT NULL;
-"""
-
 # Each transaction as it is to be, beside what the ledger has of it (`old_…`).
 TOLD_TRANSACTIONS = """
     DROP TABLE IF EXISTS pg_temp.told_transaction;
@@ -285,7 +247,7 @@ TOLD_TRANSACTIONS = """
             min(array_position(%(types)s::text[], nullif(type, ''))) AS type_rank,
             (max(ARRAY[lower(contact), contact] COLLATE "C") FILTER (WHERE contact <> ''))[2]
                 AS contact
-        FROM told_line WHERE is_accepted GROUP BY number
+        FROM told_line GROUP BY number
     ), settled AS (
         SELECT told.number, told.known_id, told.network, told.txid, told.source_wallet_id,
             told.external_id, t.timestamp AS old_timestamp, t.status AS old_status,
@@ -320,7 +282,47 @@ TOLD_TRANSACTIONS = """
     FROM settled;
     ANALYZE told_transaction;
 """
-# Entries that the ledger lacks. What was pending when its transaction failed moved nothing.
+# A transaction on a chain pays one fee in a coin, which a file may tell in parts. Where two files
+# tell it differently, the higher one is it: the other lacks a part.
+TOLD_FEES = """
+    DROP TABLE IF EXISTS pg_temp.told_fee;
+    CREATE TEMP TABLE told_fee ON COMMIT DROP AS
+    WITH told AS (
+        SELECT t.known_id, m.wallet_id, a.id AS asset_id, min(m.line) AS line,
+            m.network, m.code, m.token_id, m.asset_kind, a.symbol,
+            sum(m.amount) AS amount, array_agg(m.amount ORDER BY m.amount) AS parts
+        FROM told_movement m
+        JOIN told_line l ON l.line = m.line
+        JOIN told_transaction t ON t.number = l.number
+        JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
+            AND a.token_id = m.token_id AND a.kind = m.asset_kind
+        WHERE m.kind = 'fee' AND t.network IS NOT NULL AND t.known_id IS NOT NULL
+        GROUP BY t.known_id, m.wallet_id, a.id, m.network, m.code, m.token_id, m.asset_kind
+    ), known AS (
+        SELECT e.transaction_id, e.wallet_id, e.asset_id, sum(e.amount) AS amount,
+            array_agg(e.amount ORDER BY e.amount) AS parts
+        FROM transactions_entry e
+        WHERE e.kind = 'fee' AND e.transaction_id IN (SELECT known_id FROM told)
+        GROUP BY e.transaction_id, e.wallet_id, e.asset_id
+    )
+    SELECT told.*, known.amount AS known_amount,
+        (told.amount, told.parts) < (known.amount, known.parts) AS is_better
+    FROM told JOIN known
+        ON (known.transaction_id, known.wallet_id, known.asset_id)
+            = (told.known_id, told.wallet_id, told.asset_id)
+    WHERE told.parts <> known.parts;
+
+    DELETE FROM transactions_entry e USING told_fee f
+    WHERE f.is_better AND e.kind = 'fee' AND (e.transaction_id, e.wallet_id, e.asset_id)
+        = (f.known_id, f.wallet_id, f.asset_id);
+
+    DELETE FROM told_movement m USING told_fee f, told_line l
+    WHERE NOT f.is_better AND m.kind = 'fee' AND l.line = m.line AND l.known_id = f.known_id
+        AND (m.wallet_id, m.network, m.code, m.token_id, m.asset_kind)
+            = (f.wallet_id, f.network, f.code, f.token_id, f.asset_kind);
+"""
+# Entries that the ledger lacks. Where one file says that a transaction failed, it moved nothing,
+# whatever others say.
 TOLD_ENTRIES = """
     DROP TABLE IF EXISTS pg_temp.told_entry;
     CREATE TEMP TABLE told_entry ON COMMIT DROP AS
@@ -330,7 +332,7 @@ TOLD_ENTRIES = """
             CASE WHEN undone.is_true THEN 0 ELSE m.amount END AS amount,
             undone.is_true AS is_undone
         FROM told_movement m
-        JOIN told_line l ON l.line = m.line AND l.is_accepted
+        JOIN told_line l ON l.line = m.line
         JOIN told_transaction t ON t.number = l.number
         JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
             AND a.token_id = m.token_id AND a.kind = m.asset_kind
@@ -358,7 +360,7 @@ TOLD_ENTRIES = """
 
     WITH undone AS (
         DELETE FROM transactions_entry e USING told_transaction t
-        WHERE t.id = e.transaction_id AND t.old_status = 'pending' AND t.status = 'failed'
+        WHERE t.id = e.transaction_id AND t.old_status <> 'failed' AND t.status = 'failed'
             AND e.kind = 'transfer' AND e.amount <> 0
         RETURNING e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id
     )
@@ -444,7 +446,7 @@ ADD_LABELS = """
     SELECT t.id AS transaction_id, t.known_id, lower(told.name) AS key, min(l.line) AS line,
         min(told.name COLLATE "C") AS name
     FROM told_line l JOIN told_transaction t USING (number), unnest(l.labels) told (name)
-    WHERE l.is_accepted AND NOT EXISTS (
+    WHERE NOT EXISTS (
         SELECT FROM transactions_transactionlabel known
         JOIN transactions_label label ON label.id = known.label_id
         WHERE known.transaction_id = t.known_id AND lower(label.name) = lower(told.name)
@@ -507,7 +509,8 @@ ENTRY_CHANGES = """
         ON COMMIT DROP;
 
     INSERT INTO told_change
-    SELECT e.line, e.position, concat(CASE WHEN e.known_id IS NOT NULL THEN 'adds ' END, CASE WHEN e.kind = 'fee' THEN 'fee ' END,
+    SELECT e.line, e.position, concat(CASE WHEN e.known_id IS NOT NULL THEN 'adds ' END,
+        CASE WHEN e.kind = 'fee' THEN 'fee ' END,
         CASE WHEN e.amount > 0 THEN '+' END, replace(e.amount::text, '-', '−'), ' ', a.symbol,
         CASE WHEN c.id IS NOT NULL THEN concat(
             CASE WHEN e.amount < 0 THEN ' to ' WHEN e.amount > 0 THEN ' from ' ELSE ' with ' END,
@@ -577,27 +580,53 @@ FIELD_CHANGE = """
     SELECT DISTINCT ON (t.id) l.line, 1000, {text},
         CASE WHEN {was_blank} THEN 'adds' ELSE 'changed' END
     FROM told_transaction t JOIN told_line l USING (number)
-    WHERE t.known_id IS NOT NULL AND {changes} AND l.is_accepted AND {tells}
+    WHERE t.known_id IS NOT NULL AND {changes} AND {tells}
     ORDER BY t.id, EXISTS (SELECT FROM told_entry e WHERE e.line = l.line) DESC, l.line
 """
 NOT_TAKEN = """
     INSERT INTO told_change
+    SELECT line, 1500, concat('fee ', replace(known_amount::text, '-', '−'), ' → ',
+        replace(amount::text, '-', '−'), ' ', symbol), 'changed'
+    FROM told_fee WHERE is_better;
+
+    INSERT INTO told_change
+    SELECT line, 3002, concat('the fee ', replace(amount::text, '-', '−'), ' ', symbol,
+        ' is not taken, since another source told more: ', replace(known_amount::text, '-', '−')),
+        'conflict'
+    FROM told_fee WHERE NOT is_better;
+
+    INSERT INTO told_change
+    SELECT DISTINCT l.line, 3003, 'a source says that this transaction failed, so what this line '
+        'moves is not taken', 'conflict'
+    FROM told_transaction t JOIN told_line l USING (number) JOIN staged_movement m USING (line)
+    WHERE t.status = 'failed' AND l.status = 'ok' AND m.kind = 'transfer' AND m.amount <> 0;
+
+    INSERT INTO told_change
     SELECT l.line, 3000, 'the note is not taken, since a person has edited note or contact',
         'conflict'
     FROM told_transaction t JOIN told_line l USING (number)
-    WHERE t.is_edited AND l.is_accepted AND l.note NOT IN ('', t.old_note);
+    WHERE t.is_edited AND l.note NOT IN ('', t.old_note);
 
     INSERT INTO told_change
     SELECT l.line, 3001, 'the contact is not taken, since a person has edited note or contact',
         'conflict'
     FROM told_transaction t JOIN told_line l USING (number)
-    WHERE t.is_edited AND l.is_accepted AND l.contact <> ''
+    WHERE t.is_edited AND l.contact <> ''
         AND lower(l.contact) IS DISTINCT FROM lower(t.old_contact);
+
+    -- What was told when this very line came before needs no second look.
+    DELETE FROM told_change c USING staged_line s, told_line l
+    WHERE c.outcome = 'conflict' AND s.line = c.line AND l.line = c.line AND EXISTS (
+        SELECT FROM transactions_importline brought
+        JOIN transactions_importbatch batch ON batch.id = brought.batch_id
+        WHERE brought.transaction_id = l.known_id AND brought.raw = s.raw
+            AND brought.outcome <> 'rejected' AND batch.status = 'imported'
+    );
 """
 ADD_LINES = """
     INSERT INTO transactions_importline (batch_id, number, outcome, detail, raw, transaction_id)
     SELECT %(batch)s, s.line, CASE
-            WHEN s.is_conflict THEN 'conflict' WHEN s.reason IS NOT NULL THEN 'rejected'
+            WHEN s.reason IS NOT NULL THEN 'rejected' WHEN c.outcome = 'conflict' THEN c.outcome
             WHEN t.known_id IS NULL THEN 'new' ELSE coalesce(c.outcome, 'known') END,
         coalesce(s.reason, c.detail, ''), s.raw, coalesce(t.id, l.known_id)
     FROM staged_line s LEFT JOIN told_line l USING (line)
@@ -671,8 +700,8 @@ def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:
     """What the staged tables tell, beside what the ledger has; makes what they refer to."""
     wait_for_others(cursor)
     run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, MADE, ADD_WALLETS, TOLD_MOVEMENTS)
-    run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, REFUSE_CONTRADICTIONS)
-    run(cursor, parameters, TOLD_TRANSACTIONS, TOLD_ENTRIES, TOLD_TYPES, ADD_LABELS, ADD_CONTACTS)
+    run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, TOLD_TRANSACTIONS, TOLD_FEES)
+    run(cursor, parameters, TOLD_ENTRIES, TOLD_TYPES, ADD_LABELS, ADD_CONTACTS)
     run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)
 
 

@@ -24,7 +24,7 @@ MAX_WALLETS = 1_000
 TABLES = """
     DROP TABLE IF EXISTS pg_temp.staged_line, pg_temp.staged_movement, pg_temp.staged_wallet;
     CREATE TEMP TABLE staged_line (
-        line integer, raw text, reason text, is_conflict boolean, network text, family text,
+        line integer, raw text, reason text, network text, family text,
         txid text, external_id text, wallet integer, timestamp timestamptz, status text, type text,
         method text, block numeric, note text, contact text, labels text[]
     ) ON COMMIT DROP;
@@ -83,7 +83,7 @@ class Staging:
 
     def _add_rejected(self, record: Rejected) -> None:
         reason = record.reason.removeprefix(f"Line {record.line}: ")
-        self.lines.append((record.line, record.raw, reason, False, *(None,) * 13))
+        self.lines.append((record.line, record.raw, reason, *(None,) * 13))
 
     def _add_row(self, row: Row) -> None:
         network = NETWORKS.get(row.network)
@@ -93,7 +93,6 @@ class Staging:
                 row.line,
                 row.raw,
                 None,
-                False,
                 row.network or None,
                 family,
                 row.txid or None,

@@ -34,7 +34,7 @@ AFTER = """
             WHERE e.wallet_id = told.wallet_id AND e.asset_id = told.asset_id)
     FROM (
         SELECT DISTINCT m.wallet_id, a.id AS asset_id FROM told_movement m
-        JOIN told_line l ON l.line = m.line AND l.is_accepted
+        JOIN told_line l ON l.line = m.line
         JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
             AND a.token_id = m.token_id AND a.kind = m.asset_kind
     ) told
