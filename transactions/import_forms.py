@@ -16,6 +16,7 @@ from transactions.models import ImportLine
 MAX_FILES = 20
 MAX_SIZE = 64 * 1024 * 1024
 MAX_RADIO = 6
+DATE_ORDERS = {"dmy": "Day before month", "mdy": "Month before day"}
 PER_PAGE = 100
 
 
@@ -120,7 +121,7 @@ def answer_field(question: dict[str, Any]) -> forms.Field:
 
 
 def choice_name(choice: str) -> str:
-    return NETWORKS[choice].name if choice in NETWORKS else choice
+    return NETWORKS[choice].name if choice in NETWORKS else DATE_ORDERS.get(choice, choice)
 
 
 class IdsField(forms.Field):

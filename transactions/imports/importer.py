@@ -7,7 +7,7 @@ stays with it as its lines. Once it is confirmed it does just that, or it is sho
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
@@ -140,6 +140,7 @@ def options_of(said: dict[str, Any]) -> Options:
         wallet=named.address.value if named and named.address else wallet,
         network=said.get("network", ""),
         timezone=ZoneInfo(zone) if zone else None,
+        date_order=said.get("date_order", ""),
     )
 
 
@@ -189,7 +190,7 @@ def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
     options = options_of(batch.options)
     questions = format_.questions(table, options)
     if questions:
-        raise Unanswered(questions)
+        raise Unanswered([remembered(question, format_.name) for question in questions])
     batch.format, batch.header = format_.name, header_of(table)
     return format_.read(table, options)
 
@@ -205,6 +206,18 @@ def _try(batch: ImportBatch, cursor: CursorWrapper, reading: Reading) -> None:
         trial.put_lines(cursor, kept)
         balances = trial.balances(cursor)
     _finish(batch, reading, counts, shown=trial.digest, balances=balances)
+
+
+def remembered(question: Question, format_name: str) -> Question:
+    """The question with what was answered for the last file of the kind, where that fits."""
+    if question.suggestion:
+        return question
+    last = ImportBatch.objects.filter(format=format_name, status=ImportBatch.Status.IMPORTED)
+    answers = last.order_by("-made_at").values_list(f"options__{question.option}", flat=True)
+    answer = answers.first() or ""
+    if question.choices and answer not in question.choices:
+        return question
+    return replace(question, suggestion=answer)
 
 
 def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int], **fields: Any) -> None:
@@ -225,6 +238,7 @@ def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int], **fiel
             "wallet": options.wallet,
             "network": options.network,
             "timezone": str(options.timezone or ""),
+            "date_order": options.date_order,
         },
         told=reading.told,
         finished_at=timezone.now(),

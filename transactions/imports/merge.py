@@ -77,6 +77,7 @@ REFUSE_MOVEMENTS = """
                 THEN 'A fee is negative or zero, and goes to nobody in particular.'
             WHEN m.kind <> 'fee' AND m.amount <> 0 AND l.status = 'failed'
                 THEN 'A failed transaction moves nothing but its fee.'
+            WHEN w.reason IS NOT NULL THEN w.reason
             WHEN m.asset_kind <> 'code' AND l.network IS NULL
                 THEN 'A coin or token needs a network.'
             WHEN (m.asset_kind = 'native') <> (m.code = '')
@@ -93,6 +94,7 @@ REFUSE_MOVEMENTS = """
                 THEN 'The counterparty is not an address.'
         END AS reason
         FROM staged_movement m JOIN staged_line l USING (line)
+        LEFT JOIN staged_wallet w ON w.number = m.wallet
         WHERE l.reason IS NULL
     ) refused
     WHERE refused.line = staged_line.line AND refused.reason IS NOT NULL
@@ -106,7 +108,11 @@ MADE = """
 # Wallets, addresses and assets come into being. A row that is there already is not touched.
 ADD_WALLETS = """
     DELETE FROM staged_wallet w
-    WHERE NOT EXISTS (SELECT FROM staged_line l WHERE l.wallet = w.number AND l.reason IS NULL);
+    WHERE NOT EXISTS (SELECT FROM staged_line l WHERE l.wallet = w.number AND l.reason IS NULL)
+        AND NOT EXISTS (
+            SELECT FROM staged_movement m JOIN staged_line l USING (line)
+            WHERE m.wallet = w.number AND l.reason IS NULL
+        );
 
     WITH made AS (
         INSERT INTO contacts_address (family, value, version)
@@ -155,7 +161,7 @@ TOLD_MOVEMENTS = """
             WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN %(fiat)s ELSE w.venue END AS network,
         CASE WHEN m.asset_kind <> 'code' THEN m.code ELSE upper(m.code) END AS code
     FROM staged_movement m JOIN staged_line l USING (line)
-        JOIN staged_wallet w ON w.number = l.wallet
+        JOIN staged_wallet w ON w.number = m.wallet
     WHERE l.reason IS NULL;
     ANALYZE told_movement;
 """

@@ -41,6 +41,7 @@ class Movement:
     asset: AssetName
     kind: EntryKind = "transfer"
     counterparty: str = ""  # an address, normalised for the network's family; empty = unknown
+    wallet: str = ""  # another than the row's, where one row has both sides of a transfer
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,14 @@ class Options:
     wallet: str = ""  # own address (normalised), or the name of an exchange account or HD wallet
     network: str = ""  # slug
     timezone: tzinfo | None = None
+    date_order: str = ""  # dmy or mdy, where a date such as 5/9/2017 does not say itself
 
 
 @dataclass(frozen=True)
 class Question:
     """Something a file lacks: the option it goes to, and the answers that fit the file."""
 
-    option: Literal["wallet", "network", "timezone"]
+    option: Literal["wallet", "network", "timezone", "date_order"]
     text: str
     choices: tuple[str, ...] = ()  # empty = free text
     suggestion: str = ""

@@ -30,7 +30,7 @@ TABLES = """
     ) ON COMMIT DROP;
     CREATE TEMP TABLE staged_movement (
         line integer, position integer, amount numeric, kind text, asset_kind text, code text,
-        token_id text, symbol text, name text, counterparty text
+        token_id text, symbol text, name text, counterparty text, wallet integer
     ) ON COMMIT DROP;
     CREATE TEMP TABLE staged_wallet (
         number integer, family text, address text, name text, slug text, reason text,
@@ -108,6 +108,7 @@ class Staging:
                 list(row.labels),
             )
         )
+        own = self._wallet_number(family or "", row.wallet or self.wallet)
         for position, movement in enumerate(row.movements):
             asset = movement.asset
             is_native = asset.kind == "native" and network
@@ -123,6 +124,7 @@ class Staging:
                     network.symbol if is_native and network else asset.symbol,
                     "" if is_native else asset.name,
                     movement.counterparty,
+                    self._wallet_number(family or "", movement.wallet) if movement.wallet else own,
                 )
             )
 

@@ -2,7 +2,24 @@
 
 from typing import BinaryIO
 
-from transactions.imports.formats import etherscan, generic, kraken, reader, sparrow
+from transactions.imports.formats import (
+    binance,
+    bitstamp,
+    blockpit,
+    btcpay,
+    coinbase,
+    cointracking,
+    electrum,
+    etherscan,
+    generic,
+    koinly,
+    kraken,
+    ledgerlive,
+    reader,
+    rotki,
+    sparrow,
+    trezor,
+)
 from transactions.imports.rows import FileError, Format, Table
 
 FORMATS: tuple[Format, ...] = (
@@ -10,7 +27,22 @@ FORMATS: tuple[Format, ...] = (
     etherscan.INTERNAL,
     etherscan.TOKENS,
     sparrow.WALLET,
+    electrum.HISTORY,
+    btcpay.TRANSACTIONS,
+    trezor.TRANSACTIONS,
+    ledgerlive.OPERATIONS,
     kraken.LEDGERS,
+    coinbase.HISTORY,
+    binance.STATEMENT,
+    binance.WITHDRAWALS,
+    binance.DEPOSITS,
+    bitstamp.NEW,
+    bitstamp.OLD,
+    cointracking.TRADES,
+    koinly.EXPORT,
+    blockpit.TRANSACTIONS,
+    rotki.EVENTS,
+    rotki.TRADES,
     generic.GENERIC,
 )
 

@@ -6,6 +6,7 @@ sentence that names both and says what to do.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -29,6 +30,11 @@ _time = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)"
     r" ?(UTC|Z|[+-][0-9]{2}:?[0-9]{2})?"
 ).fullmatch
+_numeric_date = re.compile(
+    r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})"
+    r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
+).fullmatch
+_money = re.compile(r"(-?)\W*?(?:[A-Z]{1,3})?\W*?(-?[0-9][0-9,.]*(?:[eE]-?[0-9]+)?)").fullmatch
 _evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
 _hex_txid = re.compile(r"[0-9a-f]{64}").fullmatch
 _wallet_txid = re.compile(r"[0-9a-f]{60,70}").fullmatch
@@ -116,6 +122,17 @@ def _unusual_number(plain: str, text: str, column: str) -> Decimal:
     return Decimal(f"{sign}{digits}{'0' * scale}" if scale > 0 else f"{sign}{digits}E{scale}")
 
 
+def money(text: str, column: str) -> Decimal | None:
+    """A number with a sign of currency before it: `€1,234.50`, `-$3`; None where it is unknown."""
+    if text in UNKNOWN:
+        return None
+    found = _money(text)
+    if not found:
+        raise Unreadable(f"{column} {shown(text)} is not an amount. Write digits with a point.")
+    value = number(found[2], column, thousands=True)
+    return value.copy_negate() if value and found[1] else value
+
+
 def unix_time(text: str, column: str) -> datetime:
     """The UTC time of Unix seconds."""
     if not (text.isascii() and text.isdigit()) or len(text) > 12:
@@ -149,6 +166,46 @@ def time(text: str, column: str, zone: tzinfo = UTC) -> datetime:
     if moment.tzinfo is None:
         moment = _in_zone(moment, zone, text, column)
     return in_range(moment.astimezone(UTC), text, column)
+
+
+def written_time(text: str, column: str, zone: tzinfo, order: str = "") -> datetime:
+    """The UTC time of `2024-01-31 13:45`, `31.01.2024 13:45:00`, `1/31/24 1:45 PM` and the like.
+
+    `order` says what a date with slashes or dashes begins with, `dmy` or `mdy`; one with points
+    begins with the day.
+    """
+    found = _numeric_date(text)
+    if not found or (found[2] == "-" and len(found[4]) == 2):  # which part would be the year?
+        return time(text, column, zone)
+    first, mark, second, year, hour, minute, seconds, half = found.groups()
+    day, month = (second, first) if order == "mdy" and mark != "." else (first, second)
+    hours = int(hour or 0)
+    if half:
+        hours = hours % 12 + (12 if half.upper() == "PM" else 0)
+    year = year if len(year) == 4 else f"20{year}"
+    iso = f"{year}-{month:0>2}-{day:0>2} {hours:02}:{minute or '00'}:{seconds or '00'}"
+    try:
+        return time(iso, column, zone)
+    except Unreadable as problem:
+        raise Unreadable(str(problem).replace(shown(iso), shown(text))) from None
+
+
+def is_order_open(texts: Iterable[str]) -> bool:
+    """Whether there are dates of which nobody can say where the day is, in none of these."""
+    return bool(_open_dates(texts)) and not order_of(texts)
+
+
+def order_of(texts: Iterable[str]) -> str:
+    """`dmy` or `mdy` where a day beyond the twelfth tells it; empty where none does."""
+    for first, second in _open_dates(texts):
+        if first > 12 or second > 12:
+            return "dmy" if first > 12 else "mdy"
+    return ""
+
+
+def _open_dates(texts: Iterable[str]) -> list[tuple[int, int]]:
+    found = (_numeric_date(text) for text in texts)
+    return [(int(one[1]), int(one[3])) for one in found if one and one[2] != "."]
 
 
 def _in_zone(moment: datetime, zone: tzinfo, text: str, column: str) -> datetime:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from io import TextIOWrapper
 from itertools import islice
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from transactions.imports.formats.cells import Unreadable, shown
-from transactions.imports.rows import FileError, Format, Rejected, Row, Table
+from transactions.imports.rows import FileError, Format, Rejected, Table
+
+R = TypeVar("R")
 
 MAX_LINE = 1_000_000  # characters
 HEADER_WITHIN = 15  # lines
@@ -93,7 +95,7 @@ def open_table(file: BinaryIO, file_name: str, formats: Sequence[Format]) -> tup
                     if candidate.matches(header):
                         table = Table(file, encoding, delimiter, header, number, file_name)
                         lines.close()
-                        _check_header(table)
+                        _check_header(table, getattr(candidate, "repeats_columns", False))
                         return candidate, table
             first = first or _columns(line)
     raise _unknown_columns(first, formats)
@@ -137,9 +139,9 @@ def _unknown_columns(found: list[str], formats: Sequence[Format]) -> FileError:
     )
 
 
-def _check_header(table: Table) -> None:
+def _check_header(table: Table, may_repeat: bool) -> None:
     names = [name.casefold() for name in table.header if name]
-    for name in table.header:
+    for name in () if may_repeat else table.header:
         if name and names.count(name.casefold()) > 1:
             raise FileError(
                 f"Line {table.header_line}: the column {shown(name)} is there more than once. "
@@ -222,8 +224,8 @@ def _broken(taken: list[str], delimiter: str, line: int) -> FileError:
     )
 
 
-def rows_of(table: Table, read: Callable[[Record], Row]) -> Iterator[Row | Rejected]:
-    """Every record as a `Row`, or `Rejected` where `read` raises `Unreadable`."""
+def rows_of(table: Table, read: Callable[[Record], R]) -> Iterator[R | Rejected]:
+    """Every record as `read` makes a row of it, or `Rejected` where it raises `Unreadable`."""
     for record in records(table):
         if isinstance(record, Rejected):
             yield record

@@ -19,6 +19,7 @@ from transactions.imports.progress import Progress
 from transactions.imports.rows import FileError, Question
 from transactions.models import ImportBatch, ImportLine
 
+OPTIONS = ("wallet", "network", "timezone", "date_order")
 # What is told of each line, and how the others are counted.
 TOLD = (ImportLine.Outcome.CONFLICT, ImportLine.Outcome.REJECTED)
 TOLD_IF_DRY = (*TOLD, ImportLine.Outcome.ADDS, ImportLine.Outcome.CHANGED)
@@ -46,12 +47,15 @@ class Command(BaseCommand):
         parser.add_argument("--wallet", default="", help="your address, or the account's name")
         parser.add_argument("--network", default="", help="such as ethereum, polygon or bitcoin")
         parser.add_argument("--timezone", default="", help="such as Europe/Berlin")
+        parser.add_argument(
+            "--date-order", default="", choices=["dmy", "mdy"], help="of dates such as 5/9/2017"
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen")
         # An upload that is waiting, as the import page starts it.
         parser.add_argument("--batch", type=int, help=SUPPRESS)
 
     def handle(self, *args: Any, **said: Any) -> None:
-        self.options = {name: said[name] for name in ("wallet", "network", "timezone")}
+        self.options = {name: said[name] for name in OPTIONS}
         self.format, self.is_dry_run = said["format"], said["dry_run"]
         self.check_options()
         try:
@@ -187,7 +191,9 @@ def line_and_reason(line: ImportLine) -> str:
 def as_option(question: Question) -> Question:
     choices = f": {', '.join(question.choices)}" if question.choices else ""
     return Question(
-        question.option, f"{question.text} Say it with --{question.option}{choices}.", ()
+        question.option,
+        f"{question.text} Say it with --{question.option.replace('_', '-')}{choices}.",
+        (),
     )
 
 

@@ -1,0 +1,240 @@
+"""What the files of exchanges and portfolio programs have in common.
+
+They are about accounts, not addresses: assets are known by the account's codes, and many lines
+have no id. Those get one from what they moved and when, with their number among equal lines, so
+that genuine repeats stay apart and an overlapping file adds nothing.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import NamedTuple
+
+from transactions.imports.formats import cells
+from transactions.imports.formats.cells import ZERO, Unreadable, shown
+from transactions.imports.formats.reader import Record, records, rows_of
+from transactions.imports.rows import (
+    AssetName,
+    FileError,
+    Movement,
+    Options,
+    Question,
+    Reading,
+    Rejected,
+    Row,
+    Status,
+    Table,
+)
+
+Line = dict[str, str]  # column, in small letters -> cell without spaces around it
+_contract = re.compile(r"0x[0-9a-fA-F]{40}").fullmatch
+_number_and_unit = re.compile(r"(\S+) (\S.*)").fullmatch
+
+
+class Told(NamedTuple):
+    """What one line tells. `id` is the source's own; `group` makes one where several lines are
+    one transaction; with neither the line is known by what it moved, and when."""
+
+    timestamp: datetime
+    movements: Sequence[Movement]
+    id: str = ""
+    group: str = ""
+    type: str = ""
+    note: str = ""
+    labels: tuple[str, ...] = ()
+    wallet: str = ""
+    status: Status = "ok"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What holds for all lines of a file."""
+
+    zone: tzinfo
+    date_order: str
+
+    def time(self, text: str, column: str) -> datetime:
+        return cells.written_time(text, column, self.zone, self.date_order)
+
+
+@dataclass(frozen=True)
+class AccountFile:
+    """A format: the columns that it has and lacks, and how one line is read.
+
+    `account` is what the account is called unless a person names it; without one it is asked,
+    where `wallet_column` does not name it in every line. `date_column` is given where the time
+    zone, or the order of day and month, may have to be asked for. `columns` names the columns of
+    a header that bears one name several times.
+    """
+
+    name: str
+    title: str
+    needs: frozenset[str]
+    read_line: Callable[[Line, Context], Told]
+    lacks: frozenset[str] = frozenset()
+    account: str = ""
+    wallet_column: str = ""
+    date_column: str = ""
+    is_utc: bool = True
+    columns: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
+    passes_over: Callable[[Line], bool] = lambda line: False
+    has_unique_ids: bool = False
+
+    def matches(self, header: tuple[str, ...]) -> bool:
+        found = {name.casefold() for name in self.columns(header)}
+        return found >= self.needs and not found & self.lacks
+
+    @property
+    def repeats_columns(self) -> bool:
+        return self.columns is not tuple
+
+    def questions(self, table: Table, options: Options) -> list[Question]:
+        found = []
+        if not (options.wallet or self.account or self._names_every_wallet(table)):
+            found.append(Question("wallet", "Which account is the file of? Give it a name."))
+        if self.date_column:
+            found += self._questions_about_times(table, options)
+        return found
+
+    def _questions_about_times(self, table: Table, options: Options) -> list[Question]:
+        times = [line[self.date_column] for line in self._lines(table) if line[self.date_column]]
+        found = []
+        if not (self.is_utc or options.timezone):
+            text = (
+                "In which time zone are the times of the file? It does not say; the first is "
+                f"{times[0] if times else 'missing'}."
+            )
+            found.append(Question("timezone", text))
+        if cells.is_order_open(times) and not options.date_order:
+            example = next(time for time in times if cells.is_order_open([time]))
+            text = f"Is {example} a day before a month, or a month before a day?"
+            found.append(Question("date_order", text, ("dmy", "mdy")))
+        return found
+
+    def read(self, table: Table, options: Options) -> Reading:
+        if questions := self.questions(table, options):
+            raise FileError(" ".join(question.text for question in questions))
+        order = options.date_order
+        if self.date_column:
+            times = [line[self.date_column] for line in self._lines(table)]
+            order = cells.order_of(times) or order
+        context = Context(options.timezone or UTC, order)
+        complete = replace(options, wallet=options.wallet or self.account, network="")
+        return Reading(complete, self._rows(table, context))
+
+    def _names_every_wallet(self, table: Table) -> bool:
+        if not self.wallet_column:
+            return False
+        return all(
+            line[self.wallet_column] for line in self._lines(table) if not self.passes_over(line)
+        )
+
+    def _lines(self, table: Table) -> Iterator[Line]:
+        return (self._line(table, one) for one in records(table) if isinstance(one, Record))
+
+    def _line(self, table: Table, record: Record) -> Line:
+        names = (name.casefold() for name in self.columns(table.header))
+        return dict(zip(names, map(str.strip, record.cells), strict=True))
+
+    def _rows(self, table: Table, context: Context) -> Iterator[Row | Rejected]:
+        repeats: Counter[str] = Counter()
+        seen: dict[str, int] = {}
+
+        def read(record: Record) -> Row | None:
+            line = self._line(table, record)
+            if self.passes_over(line):
+                return None
+            told = self.read_line(line, context)
+            if not told.movements:
+                raise Unreadable("nothing moved: all amounts are empty or 0.")
+            return self._row(record, told, repeats, seen)
+
+        return (row for row in rows_of(table, read) if row is not None)
+
+    def _row(self, record: Record, told: Told, repeats: Counter[str], seen: dict[str, int]) -> Row:
+        if told.id and self.has_unique_ids:
+            first = seen.setdefault(told.id, record.line)
+            if first != record.line:
+                raise Unreadable(
+                    f"ID {shown(told.id)} was there in line {first} already, and one id is one "
+                    "transaction. Find out which is right, and give the other another id."
+                )
+        return Row(
+            line=record.line,
+            raw=record.raw,
+            timestamp=told.timestamp,
+            movements=tuple(told.movements),
+            external_id=cells.line_text(told.id, "The id") or told.group or own_id(told, repeats),
+            wallet=cells.line_text(told.wallet, "The account"),
+            status=told.status,
+            type=told.type,
+            note=told.note,
+            labels=told.labels,
+        )
+
+
+def own_id(told: Told, repeats: Counter[str]) -> str:
+    """SHA-256 of what a line moved and when, and its number among equal ones of the file."""
+    moved = sorted(f"{one.kind} {one.amount:f} {one.asset.code}" for one in told.movements)
+    canonical = "\x1f".join([told.timestamp.isoformat(), *moved])
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    key = f"{told.wallet.casefold()} {digest}"
+    repeats[key] += 1
+    return f"row:{digest}#{repeats[key]}"
+
+
+def coin(code: str, column: str) -> AssetName:
+    """An asset by the code that the account has for it."""
+    name = cells.line_text(code, column, cells.MAX_LABEL).upper()
+    if not name:
+        raise Unreadable(f"{column} is empty. Write which asset was moved.")
+    return AssetName("code", name, symbol=f"{code[:6]}…{code[-4:]}" if _contract(code) else name)
+
+
+def move(
+    amount: Decimal | None, code: str, column: str, *, is_out: bool = False, is_fee: bool = False
+) -> list[Movement]:
+    """One movement; none where the amount is 0 or unknown. A fee, given as a cost, goes out."""
+    if not amount:
+        return []
+    if is_out or is_fee:
+        amount = amount.copy_negate()
+    if is_fee and amount > 0:
+        # What a source gives back of a fee is no fee.
+        return [Movement(amount, coin(code, column))]
+    return [Movement(amount, coin(code, column), "fee" if is_fee else "transfer")]
+
+
+def swap(
+    received: Decimal | None,
+    received_code: str,
+    sent: Decimal | None,
+    sent_code: str,
+    fee: Decimal | None,
+    fee_code: str,
+) -> list[Movement]:
+    """What one line of both sides and a fee moved; each amount without its sign."""
+    return [
+        *move(sent, sent_code, "The currency of what was sent", is_out=True),
+        *move(received, received_code, "The currency of what was received"),
+        *move(fee, fee_code, "The currency of the fee", is_fee=True),
+    ]
+
+
+def amount_and_unit(text: str, column: str) -> tuple[Decimal | None, str]:
+    """`2.00000000 ETH` in one cell; None where it is empty."""
+    if not text:
+        return None, ""
+    found = _number_and_unit(text)
+    if not found:
+        raise Unreadable(f"{column} {shown(text)} is not an amount and its unit, as in 1.5 BTC.")
+    return cells.number(found[1], column, thousands=True), found[2]
+
+
+def nothing_moved(movements: Sequence[Movement]) -> list[Movement]:
+    """What a failed line leaves of its movements: that it concerned the asset."""
+    return [replace(movements[0], amount=ZERO, kind="transfer")] if movements else []

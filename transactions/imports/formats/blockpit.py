@@ -1,0 +1,94 @@
+"""Blockpit's transactions: the template for imports, and its own export.
+
+Times are UTC, `31.01.2024 13:45:00` or ISO. Each line names its account and has two sides and a
+fee, of which any may be empty. Source: Blockpit's template, and tools that write it.
+"""
+
+import re
+
+from transactions.imports.formats import cells
+from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
+
+TYPES = {
+    "trade": "trade",
+    "deposit": "deposit",
+    "withdrawal": "withdrawal",
+    "airdrop": "airdrop",
+    "mining": "mining",
+    "staking": "reward",
+    "masternode": "reward",
+    "reward": "reward",
+    "bounty": "income",
+    "bounties": "income",
+    "payment": "cost",
+    "income": "income",
+    "lending": "interest",
+    "lending interest": "interest",
+    "interest": "interest",
+    "gift": "gift",
+    "gift received": "gift",
+    "gift sent": "gift",
+    "donation": "donation",
+    "hard fork": "fork",
+    "hardfork": "fork",
+    "lost": "lost",
+    "stolen": "lost",
+    "fee": "fee",
+    "non-taxable in": "other",
+    "non-taxable out": "other",
+}
+COLUMNS = {
+    "timestamp": "date",
+    "source name": "integration name",
+    "integration": "integration name",
+    "transaction type": "label",
+    "trx. id": "transaction id",
+    "note": "comment",
+}
+_extra = re.compile(r" \((?:optional|utc)\)$").sub
+
+
+def columns(header: tuple[str, ...]) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in header:
+        plain = _extra("", name.casefold())
+        ours = COLUMNS.get(plain, plain)
+        found.append(plain if ours in found else ours)
+    return tuple(found)
+
+
+def read_line(line: Line, context: Context) -> Told:
+    received, sent, fee = (
+        cells.amount(line.get(f"{name} amount", ""), f"{name.title()} Amount")
+        for name in ("incoming", "outgoing", "fee")
+    )
+    return Told(
+        context.time(line["date"], "Date"),
+        swap(
+            received,
+            line["incoming asset"],
+            sent,
+            line["outgoing asset"],
+            fee,
+            line.get("fee asset", ""),
+        ),
+        id=line.get("transaction id", "") or line.get("blockpit id", ""),
+        type=TYPES.get(line["label"].casefold(), "other"),
+        note=cells.note_text(line.get("comment", ""), "Comment"),
+        wallet=line["integration name"],
+    )
+
+
+TRANSACTIONS = AccountFile(
+    "blockpit",
+    "Blockpit transactions",
+    frozenset(
+        {
+            *("date", "integration name", "label", "outgoing asset", "outgoing amount"),
+            *("incoming asset", "incoming amount"),
+        }
+    ),
+    read_line,
+    wallet_column="integration name",
+    columns=columns,
+)

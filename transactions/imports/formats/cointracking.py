@@ -1,0 +1,81 @@
+"""CoinTracking's trade table: Enter Coins, Export, as CSV.
+
+Three columns are called `Cur.`, each after the amount that it is of. The fee is beside both
+amounts. Dates are written as the account was set, sometimes in several ways in one file, in the
+account's time zone, which the file does not say. Source: files that people published.
+"""
+
+from transactions.imports.formats import cells
+from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
+
+CURRENCY = ("cur.", "cur", "currency")
+TYPES = {
+    "trade": "trade",
+    "swap (non taxable)": "trade",
+    "deposit": "deposit",
+    "withdrawal": "withdrawal",
+    "staking": "reward",
+    "masternode": "reward",
+    "reward / bonus": "reward",
+    "mining": "mining",
+    "mining (commercial)": "mining",
+    "airdrop": "airdrop",
+    "airdrop (non taxable)": "airdrop",
+    "interest income": "interest",
+    "lending income": "interest",
+    "income": "income",
+    "income (non taxable)": "income",
+    "other income": "income",
+    "gift": "gift",
+    "gift/tip": "gift",
+    "gift/tip (in)": "gift",
+    "donation": "donation",
+    "spend": "cost",
+    "lost": "lost",
+    "stolen": "lost",
+    "other fee": "fee",
+    "fork": "fork",
+}
+
+
+def columns(header: tuple[str, ...]) -> tuple[str, ...]:
+    """Each currency named after the amount that it follows."""
+    return tuple(
+        f"{header[place - 1]} currency" if place and name.casefold() in CURRENCY else name
+        for place, name in enumerate(header)
+    )
+
+
+def read_line(line: Line, context: Context) -> Told:
+    bought, sold, fee = (
+        cells.amount(line[name], name.title(), thousands=True) for name in ("buy", "sell", "fee")
+    )
+    labels = [line[name] for name in ("group",) if line.get(name)]
+    return Told(
+        context.time(line["date"], "Date"),
+        swap(
+            bought,
+            line["buy currency"],
+            sold,
+            line["sell currency"],
+            fee,
+            line.get("fee currency", ""),
+        ),
+        id=line.get("tx-id", ""),
+        type=TYPES.get(line["type"].casefold(), "other"),
+        note=cells.note_text(line.get("comment", ""), "Comment"),
+        labels=tuple(cells.line_text(text, "Group", cells.MAX_LABEL) for text in labels),
+        wallet=line["exchange"],
+    )
+
+
+TRADES = AccountFile(
+    "cointracking",
+    "CoinTracking trades",
+    frozenset({"type", "buy", "buy currency", "sell", "sell currency", "exchange", "date"}),
+    read_line,
+    wallet_column="exchange",
+    date_column="date",
+    is_utc=False,
+    columns=columns,
+)

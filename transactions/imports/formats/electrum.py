@@ -1,0 +1,129 @@
+"""Electrum's history: View, History, Export, as CSV; every generation of its header.
+
+Amounts are bitcoin, signed and net: what a spend paid as a fee is in it. Times are the computer's
+own, so the zone is asked for; one that is empty is not confirmed. What a wallet holds in Lightning
+channels is its own: opening one moves nothing but the fee. A payment over Lightning has no
+transaction on the chain and is known by its payment hash. Source: files of the generations, and
+Electrum's source.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+
+from transactions.imports.formats import cells
+from transactions.imports.formats.cells import ZERO, Unreadable
+from transactions.imports.formats.reader import Record, records, rows_of
+from transactions.imports.formats.wallets import label_or_note, net_of_fee
+from transactions.imports.rows import (
+    FileError,
+    Options,
+    Question,
+    Reading,
+    Rejected,
+    Row,
+    Table,
+)
+
+NETWORK = "bitcoin"
+SATOSHIS = -8
+LIGHTNING = "Lightning payment"
+UNCONFIRMED = {"", "unconfirmed", "---", "none"}
+
+
+class HistoryFile:
+    """The format itself."""
+
+    name = "electrum"
+    title = "Electrum history"
+
+    def matches(self, header: tuple[str, ...]) -> bool:
+        names = {name.casefold() for name in header}
+        return {"label", "confirmations", "timestamp"} <= names and bool(
+            {"transaction_hash", "oc_transaction_hash"} & names
+        )
+
+    def questions(self, table: Table, options: Options) -> list[Question]:
+        found = []
+        if not options.wallet:
+            text = "Which wallet is the file of? Give it the name that it has in Electrum."
+            found.append(Question("wallet", text))
+        if not options.timezone:
+            example = next((line["timestamp"] for line in lines_of(table) if line["timestamp"]), "")
+            text = (
+                "In which time zone was the file exported? It has the times of the computer, such "
+                f"as {example}."
+            )
+            found.append(Question("timezone", text))
+        return found
+
+    def read(self, table: Table, options: Options) -> Reading:
+        if options.network not in ("", NETWORK):
+            raise FileError(f"Electrum's wallets are on {NETWORK}, not on {options.network}.")
+        if questions := self.questions(table, options):
+            raise FileError(" ".join(question.text for question in questions))
+        zone = options.timezone or UTC
+        now = datetime.now(UTC).replace(microsecond=0)
+        rows: Iterator[Row | Rejected] = rows_of(
+            table, lambda record: read_row(record, line_of(table, record), zone, now)
+        )
+        return Reading(replace(options, network=NETWORK), rows)
+
+
+def lines_of(table: Table) -> Iterator[dict[str, str]]:
+    return (line_of(table, one) for one in records(table) if isinstance(one, Record))
+
+
+def line_of(table: Table, record: Record) -> dict[str, str]:
+    names = (name.casefold() for name in table.header)
+    return dict(zip(names, map(str.strip, record.cells), strict=True))
+
+
+def read_row(record: Record, line: dict[str, str], zone: tzinfo, now: datetime) -> Row:
+    chain_id = line.get("oc_transaction_hash", "") or line.get("transaction_hash", "")
+    payment = line.get("ln_payment_hash", "")
+    if not chain_id and not payment:
+        raise Unreadable("there is neither a transaction hash nor a payment hash. Export again.")
+    value = _sum(
+        _bitcoin(line, name) for name in ("value", "amount_chain_bc", "amount_lightning_bc")
+    )
+    is_pending = line["timestamp"].casefold() in UNCONFIRMED
+    labels, note = label_or_note(line["label"], "label")
+    movements = net_of_fee(value, _fee(line))
+    return Row(
+        line=record.line,
+        raw=record.raw,
+        timestamp=now if is_pending else cells.time(line["timestamp"], "timestamp", zone),
+        movements=tuple(movements),
+        network=NETWORK,
+        txid=cells.wallet_txid(chain_id or payment, "The hash"),
+        status="pending" if is_pending else "ok",
+        type="self" if len(movements) > 1 and not movements[0].amount else "",
+        method="" if chain_id else LIGHTNING,
+        labels=labels,
+        note=note,
+    )
+
+
+def _bitcoin(line: dict[str, str], name: str) -> Decimal:
+    text = line.get(name, "").removesuffix(" BTC")
+    return cells.number(text, name, thousands=True) or ZERO
+
+
+def _sum(values: Iterator[Decimal]) -> Decimal:
+    # At most 16 digits each, so the sum is exact.
+    return cells.number(f"{sum(values, ZERO):f}", "The amount") or ZERO
+
+
+def _fee(line: dict[str, str]) -> Decimal | None:
+    if line.get("network_fee_satoshi"):
+        fee = cells.amount(line["network_fee_satoshi"], "network_fee_satoshi", thousands=True)
+        return fee.scaleb(SATOSHIS) if fee else fee
+    for name in ("network_fee_bc", "fee"):
+        if line.get(name):
+            return _bitcoin(line, name).copy_abs()
+    return None
+
+
+HISTORY = HistoryFile()

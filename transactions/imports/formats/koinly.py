@@ -1,0 +1,111 @@
+"""Koinly's own export of its transactions, which is not its universal template.
+
+Times are UTC. Currencies bear Koinly's number behind their code, such as `BTC;1`. A transfer
+between two wallets is one line with both. Deleted lines are marked. Source: the column names in
+tools that read it.
+"""
+
+from dataclasses import replace
+
+from transactions.imports.formats import cells
+from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
+
+TYPES = {
+    "exchange": "trade",
+    "buy": "trade",
+    "sell": "trade",
+    "trade": "trade",
+    "transfer": "self",
+    "crypto_deposit": "receive",
+    "crypto_withdrawal": "send",
+    "fiat_deposit": "deposit",
+    "fiat_withdrawal": "withdrawal",
+}
+TAGS = {
+    "reward": "reward",
+    "staking": "reward",
+    "mining": "mining",
+    "airdrop": "airdrop",
+    "fork": "fork",
+    "lending interest": "interest",
+    "loan_interest": "interest",
+    "interest": "interest",
+    "income": "income",
+    "other_income": "income",
+    "gift": "gift",
+    "donation": "donation",
+    "cost": "cost",
+    "lost": "lost",
+    "fee": "fee",
+}
+# Some generations begin these with other words.
+COLUMNS = {
+    "date (utc)": "date",
+    "label": "tag",
+    "from wallet (read-only)": "from wallet",
+    "to wallet (read-only)": "to wallet",
+    "sending wallet": "from wallet",
+    "sent amount": "from amount",
+    "sent currency": "from currency",
+    "receiving wallet": "to wallet",
+    "received amount": "to amount",
+    "received currency": "to currency",
+    "deleted (read-only)": "deleted",
+}
+
+
+def columns(header: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(COLUMNS.get(name.casefold(), name.casefold()) for name in header)
+
+
+def code(text: str) -> str:
+    return text.partition(";")[0].strip()
+
+
+def read_line(line: Line, context: Context) -> Told:
+    sent, received, fee = (
+        cells.amount(line[name], name.capitalize(), thousands=True)
+        for name in ("from amount", "to amount", "fee amount")
+    )
+    tag = line.get("tag", "")
+    kind = TAGS.get(tag.casefold()) or TYPES.get(line["type"].casefold(), "")
+    labels = (tag,) if tag and tag.casefold() not in TAGS else ()
+    own, other = line["from wallet"], line["to wallet"]
+    movements = swap(
+        received,
+        code(line["to currency"]),
+        sent,
+        code(line["from currency"]),
+        fee,
+        code(line["fee currency"]),
+    )
+    if own and other and own != other:
+        movements = [replace(one, wallet=other) if one.amount > 0 else one for one in movements]
+    return Told(
+        context.time(line["date"], "Date"),
+        movements,
+        id=line.get("txhash", "") or line.get("id", ""),
+        type=kind,
+        note=cells.note_text(line.get("description", ""), "Description"),
+        labels=tuple(cells.line_text(text, "Tag", cells.MAX_LABEL) for text in labels),
+        wallet=own or other,
+    )
+
+
+def is_deleted(line: Line) -> bool:
+    return line.get("deleted", "").casefold() in ("true", "1", "yes")
+
+
+EXPORT = AccountFile(
+    "koinly",
+    "Koinly's own export",
+    frozenset(
+        {
+            *("date", "type", "from wallet", "from amount", "from currency"),
+            *("to wallet", "to amount", "to currency", "fee amount", "fee currency"),
+        }
+    ),
+    read_line,
+    columns=columns,
+    passes_over=is_deleted,
+)

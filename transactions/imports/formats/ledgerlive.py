@@ -1,0 +1,157 @@
+"""Ledger Live's operations: Accounts, Export operation history, as CSV.
+
+Each line names its account, by a name that need not be unique and an extended public key that is;
+of an account of addresses it is the address. What went out has the fee in it; the fee beside what
+came in is the sender's. A token's fee is a `FEES` line of the account; its contract is not told.
+Times are ISO in UTC. Source: files that people published, and Ledger Live's source.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from contacts.networks import NETWORKS
+from transactions.imports.formats import cells
+from transactions.imports.formats.cells import ZERO, Unreadable, shown
+from transactions.imports.formats.electrum import line_of, lines_of
+from transactions.imports.formats.reader import Record, rows_of
+from transactions.imports.formats.wallets import (
+    NATIVE,
+    address_of,
+    asset_of,
+    net_of_fee,
+    network_of,
+    txid_of,
+)
+from transactions.imports.rows import (
+    AssetName,
+    FileError,
+    Movement,
+    Options,
+    Question,
+    Reading,
+    Rejected,
+    Row,
+    Status,
+    Table,
+)
+
+NEEDS = {
+    *("operation date", "currency ticker", "operation type", "operation amount"),
+    *("operation fees", "operation hash", "account name", "account xpub"),
+}
+IN = {"IN", "REWARD", "NFT_IN", "WITHDRAW_UNBONDED", "REWARD_PAYOUT", "SUPERNODE_REWARD"}
+OUT = {"OUT", "NFT_OUT", "SLASH"}
+TYPES = {"REWARD": "reward", "REWARD_PAYOUT": "reward", "SUPERNODE_REWARD": "reward"}
+STATUSES: dict[str, Status] = {
+    "": "ok",
+    "confirmed": "ok",
+    "failed": "failed",
+    "pending": "pending",
+    "unconfirmed": "pending",
+}
+EVM = tuple(slug for slug, network in NETWORKS.items() if network.family == "evm")
+
+
+class OperationsFile:
+    """The format itself."""
+
+    name = "ledger-live"
+    title = "Ledger Live operations"
+
+    def matches(self, header: tuple[str, ...]) -> bool:
+        return {name.casefold() for name in header} >= NEEDS
+
+    def questions(self, table: Table, options: Options) -> list[Question]:
+        known = networks_of(table)
+        open_ = next(
+            (line for line in lines_of(table) if not network_in(line, known, options)), None
+        )
+        if open_ is None or not open_["operation hash"].startswith("0x"):
+            return []
+        text = (
+            f"On which network are the tokens of {open_['account name']}, such as "
+            f"{open_['currency ticker']}? The file has no line of the account's own coin."
+        )
+        return [Question("network", text, EVM)]
+
+    def read(self, table: Table, options: Options) -> Reading:
+        if questions := self.questions(table, options):
+            raise FileError(" ".join(question.text for question in questions))
+        known = networks_of(table)
+        rows: Iterator[Row | Rejected] = rows_of(
+            table,
+            lambda record: read_row(
+                record, line := line_of(table, record), network_in(line, known, options)
+            ),
+        )
+        return Reading(options, rows)
+
+
+def networks_of(table: Table) -> dict[str, str]:
+    """Account -> its network, by the line of a coin that has one."""
+    found: dict[str, str] = {}
+    for line in lines_of(table):
+        if network := network_of(line["currency ticker"]):
+            found.setdefault(line["account xpub"], network)
+    return found
+
+
+def network_in(line: dict[str, str], known: dict[str, str], options: Options) -> str:
+    return known.get(line["account xpub"]) or network_of(line["currency ticker"]) or options.network
+
+
+def read_row(record: Record, line: dict[str, str], network: str) -> Row:
+    if not network:
+        raise Unreadable(
+            f"Currency Ticker {shown(line['currency ticker'])} is not a coin that is known here, "
+            "and no other line tells on which network the account is."
+        )
+    status = STATUSES.get(line.get("status", "").casefold())
+    if status is None:
+        raise Unreadable(f"Status {shown(line['status'])} is not known. Please report it.")
+    amount = cells.amount(line["operation amount"], "Operation Amount")
+    fee = cells.amount(line["operation fees"], "Operation Fees")
+    if amount is None:
+        raise Unreadable("Operation Amount is empty. Export the file again.")
+    kind = line["operation type"].upper()
+    asset = asset_of(line["currency ticker"], network, "Currency Ticker")
+    return Row(
+        line=record.line,
+        raw=record.raw,
+        timestamp=cells.time(line["operation date"], "Operation Date"),
+        movements=tuple(_movements(kind, amount, fee, asset, is_failed=status == "failed")),
+        network=network,
+        txid=txid_of(line["operation hash"], network, "Operation Hash"),
+        wallet=wallet_of(line, network),
+        status=status,
+        type=TYPES.get(kind, ""),
+        method="" if kind in IN | OUT | {"FEES"} else kind.lower(),
+    )
+
+
+def wallet_of(line: dict[str, str], network: str) -> str:
+    """The account's own address, or its name with the end of its key, so that none has two."""
+    key = line["account xpub"]
+    address = address_of(key, network) if key else ""
+    if address or not key:
+        return address or line["account name"]
+    return f"{line['account name']} ({key[-6:]})"
+
+
+def _movements(
+    kind: str, amount: Decimal, fee: Decimal | None, asset: AssetName, *, is_failed: bool
+) -> list[Movement]:
+    if kind in IN:
+        return [Movement(ZERO if is_failed else amount, asset)]
+    if kind in OUT and not is_failed:
+        is_coin = asset == NATIVE
+        return net_of_fee(amount.copy_negate() if amount else ZERO, fee if is_coin else None, asset)
+    # Whatever else an account did moved nothing of it but the fee.
+    paid = fee if fee is not None else amount
+    movements = [Movement(ZERO, asset)]
+    if paid and (kind == "FEES" or fee):
+        movements.append(Movement(paid.copy_negate(), NATIVE, "fee"))
+    return movements
+
+
+OPERATIONS = OperationsFile()

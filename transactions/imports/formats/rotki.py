@@ -1,0 +1,114 @@
+"""rotki's generic files: events, and trades.
+
+Times are Unix milliseconds. Assets are symbols, or identifiers such as
+`eip155:1/erc20:0xdAC1…1ec7`; the best known of these get the code that accounts have for them, of
+the others the contract is the code. The fee is beside the amounts. Source: rotki's documentation.
+"""
+
+import re
+from datetime import datetime
+
+from transactions.imports.formats import cells
+from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, move, swap
+from transactions.imports.formats.cells import Unreadable, shown
+
+# Type in small letters -> whether it goes out, and ours.
+TYPES = {
+    "deposit": (False, "deposit"),
+    "withdrawal": (True, "withdrawal"),
+    "income": (False, "income"),
+    "receive": (False, "receive"),
+    "staking": (False, "reward"),
+    "airdrop": (False, "airdrop"),
+    "interest": (False, "interest"),
+    "mining": (False, "mining"),
+    "gift": (False, "gift"),
+    "loss": (True, "lost"),
+    "spend": (True, "cost"),
+    "send": (True, "send"),
+    "donation": (True, "donation"),
+    "fee": (True, "fee"),
+}
+# On Ethereum, as their issuers name them.
+KNOWN = {
+    "0xdac17f958d2ee523a2206206994597c13d831ec7": "USDT",
+    "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48": "USDC",
+    "0x6b175474e89094c44da98b954eedeac495271d0f": "DAI",
+    "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2": "WETH",
+    "0x2260fac5e5542a773aa44fbcfedf7c193bc2c599": "WBTC",
+    "0x1f9840a85d5af5bf1d1762f925bdaddc4201f984": "UNI",
+    "0x514910771af9ca656af840dff83e8264ecf986ca": "LINK",
+}
+_identifier = re.compile(
+    r"eip155:[0-9]+/(?:erc20|erc721|erc1155):(0x[0-9a-fA-F]{40})(?:/[0-9]+)?"
+).fullmatch
+
+
+def time_of(text: str) -> datetime:
+    """Milliseconds, or seconds where there are too few digits for them."""
+    return cells.unix_time(text[:-3] if len(text) > 11 else text, "Timestamp")
+
+
+def code(text: str) -> str:
+    found = _identifier(text)
+    return KNOWN.get(found[1].lower(), found[1]) if found else text
+
+
+def read_event(line: Line, context: Context) -> Told:
+    kind = line["type"].casefold()
+    if kind not in TYPES:
+        raise Unreadable(
+            f"Type {shown(line['type'])} is not known. Write one of: {', '.join(TYPES)}."
+        )
+    is_out, type_ = TYPES[kind]
+    amount = cells.amount(line["amount"], "Amount")
+    fee = cells.amount(line["fee"], "Fee")
+    return Told(
+        time_of(line["timestamp"]),
+        [
+            *move(amount, code(line["currency"]), "Currency", is_out=is_out),
+            *move(fee, code(line["fee currency"]), "Fee Currency", is_fee=True),
+        ],
+        type=type_,
+        note=cells.note_text(line["description"], "Description"),
+        wallet=line["location"],
+    )
+
+
+def read_trade(line: Line, context: Context) -> Told:
+    received, spent, fee = (
+        cells.amount(line[name], name.title()) for name in ("receive amount", "spend amount", "fee")
+    )
+    if not received or not spent:
+        raise Unreadable("Receive Amount or Spend Amount is 0, and a trade has both.")
+    return Told(
+        time_of(line["timestamp"]),
+        swap(
+            received,
+            code(line["receive currency"]),
+            spent,
+            code(line["spend currency"]),
+            fee,
+            code(line["fee currency"]),
+        ),
+        type="trade",
+        note=cells.note_text(line["description"], "Description"),
+        wallet=line["location"],
+    )
+
+
+FEES = frozenset({"location", "fee", "fee currency", "description", "timestamp"})
+EVENTS = AccountFile(
+    "rotki-events",
+    "rotki generic events",
+    FEES | {"type", "currency", "amount"},
+    read_event,
+    wallet_column="location",
+)
+TRADES = AccountFile(
+    "rotki-trades",
+    "rotki generic trades",
+    FEES | {"spend currency", "receive currency", "receive amount", "spend amount"},
+    read_trade,
+    wallet_column="location",
+)

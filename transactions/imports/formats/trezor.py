@@ -1,0 +1,159 @@
+"""Trezor Suite's transactions: Export, as CSV, in its three generations.
+
+A line is an output: of a transaction with several the fee stands in one of them, and never on
+what came in. `Timestamp` is in Unix seconds; the oldest generation has `Date & Time` instead, whose
+zone is asked for. Tokens are told by their symbol alone. Source: files that people published.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+
+from transactions.imports.formats import cells
+from transactions.imports.formats.cells import ZERO, Unreadable, shown
+from transactions.imports.formats.electrum import line_of, lines_of
+from transactions.imports.formats.reader import Record, rows_of
+from transactions.imports.formats.wallets import (
+    NATIVE,
+    address_of,
+    asset_of,
+    label_or_note,
+    network_of,
+    txid_of,
+)
+from transactions.imports.rows import (
+    AssetName,
+    FileError,
+    Movement,
+    Options,
+    Question,
+    Reading,
+    Rejected,
+    Row,
+    Table,
+)
+
+NEW = {"timestamp", "type", "transaction id", "fee", "address", "amount", "amount unit"}
+OLDEST = {"date & time", "type", "transaction id", "addresses", "fee", "total"}
+OUT, IN = {"SENT"}, {"RECV", "RECEIVED"}
+MOVES_NOTHING = {"SELF", "FAILED", "JOINT", "CONTRACT", "UNKNOWN"}
+_token_id = re.compile(r"ID ([0-9]+)").fullmatch
+_with_unit = re.compile(r"(-?[0-9][0-9.,]*) ?([A-Za-z]*)").fullmatch
+
+
+class TransactionsFile:
+    """The format itself."""
+
+    name = "trezor"
+    title = "Trezor Suite transactions"
+
+    def matches(self, header: tuple[str, ...]) -> bool:
+        names = {name.casefold() for name in header}
+        return names >= NEW or names >= OLDEST
+
+    def questions(self, table: Table, options: Options) -> list[Question]:
+        found = []
+        if not options.wallet:
+            text = "Which wallet is the file of? Give it a name, such as Trezor."
+            found.append(Question("wallet", text))
+        if is_oldest(table) and not options.timezone:
+            example = next((line["date & time"] for line in lines_of(table)), "")
+            text = f"In which time zone was the file exported? It has times such as {example}."
+            found.append(Question("timezone", text))
+        return found
+
+    def read(self, table: Table, options: Options) -> Reading:
+        if questions := self.questions(table, options):
+            raise FileError(" ".join(question.text for question in questions))
+        zone = options.timezone or UTC
+        read = old_row if is_oldest(table) else new_row
+        rows: Iterator[Row | Rejected] = rows_of(
+            table, lambda record: read(record, line_of(table, record), zone)
+        )
+        return Reading(options, rows)
+
+
+def is_oldest(table: Table) -> bool:
+    return "date & time" in {name.casefold() for name in table.header}
+
+
+def new_row(record: Record, line: dict[str, str], zone: tzinfo) -> Row:
+    fee_unit = line.get("fee unit", "")
+    network = network_of(fee_unit) or network_of(line["amount unit"])
+    if not network:
+        raise Unreadable(
+            f"Amount unit {shown(line['amount unit'])} is not a coin that is known here, and the "
+            "line names no coin of its fee. It cannot be told on which network it was."
+        )
+    amount, asset = _amount(line["amount"], line["amount unit"], network)
+    fee = cells.amount(line["fee"], "Fee", thousands=True)
+    timestamp = cells.unix_time(line["timestamp"], "Timestamp")
+    return _row(
+        record, line, timestamp, network, amount, asset, fee, line["address"], line["label"]
+    )
+
+
+def old_row(record: Record, line: dict[str, str], zone: tzinfo) -> Row:
+    found = _with_unit(line["total"])
+    network = network_of(found[2]) if found else ""
+    if not found or not network:
+        raise Unreadable(f"Total {shown(line['total'])} is not an amount of a coin known here.")
+    fee = _with_unit(line["fee"])
+    amount = cells.number(found[1], "Total", thousands=True) or ZERO
+    paid = cells.amount(fee[1], "Fee", thousands=True) if fee else None
+    timestamp = cells.written_time(line["date & time"], "Date & Time", zone)
+    address = line["addresses"].split()[0] if len(line["addresses"].split()) == 1 else ""
+    return _row(record, line, timestamp, network, amount.copy_abs(), NATIVE, paid, address, "")
+
+
+def _amount(text: str, unit: str, network: str) -> tuple[Decimal, AssetName]:
+    """An NFT's amount is its number, such as `ID 123`; there is one of it."""
+    token = _token_id(text)
+    if token:
+        return Decimal(1), AssetName("code", f"{unit}#{token[1]}", symbol=f"{unit} #{token[1]}")
+    amount = cells.number(text, "Amount", thousands=True)
+    if amount is None:
+        raise Unreadable("Amount is empty. Export the file again.")
+    return amount.copy_abs(), asset_of(unit, network, "Amount unit")
+
+
+def _row(
+    record: Record,
+    line: dict[str, str],
+    timestamp: datetime,
+    network: str,
+    amount: Decimal,
+    asset: AssetName,
+    fee: Decimal | None,
+    address: str,
+    label: str,
+) -> Row:
+    kind = line["type"].upper()
+    if kind not in OUT | IN | MOVES_NOTHING:
+        raise Unreadable(f"Type {shown(line['type'])} is not known. Please report it.")
+    if kind in OUT:
+        moved = amount.copy_negate() if amount else ZERO
+    else:
+        moved = amount if kind in IN else ZERO
+    movements = [
+        Movement(moved, asset, "transfer", address_of(address, network) if kind in OUT else "")
+    ]
+    if fee and kind not in IN:
+        movements.append(Movement(fee.copy_negate(), NATIVE, "fee"))
+    labels, note = label_or_note(label, "Label")
+    return Row(
+        line=record.line,
+        raw=record.raw,
+        timestamp=timestamp,
+        movements=tuple(movements),
+        network=network,
+        txid=txid_of(line["transaction id"], network, "Transaction ID"),
+        status="failed" if kind == "FAILED" else "ok",
+        type="self" if kind in ("SELF", "JOINT") else "",
+        labels=labels,
+        note=note,
+    )
+
+
+TRANSACTIONS = TransactionsFile()
