@@ -104,6 +104,7 @@ class Table:
     header: tuple[str, ...]
     header_line: int
     file_name: str = ""
+    objects: tuple[dict[str, str], ...] | None = None  # the records of a JSON file
 
 
 @dataclass

@@ -1,13 +1,13 @@
 """CSV files of Etherscan and its siblings: Polygonscan, BscScan, Arbiscan, Basescan, Snowtrace…
 
-An address's page gives three files, each of which lacks what the others have: transactions,
-internal transactions and token transfers (ERC-20). Times are UTC, amounts are in whole coins.
-Column names differ by explorer and year, and one contains the price of the day, so they are
-matched by pattern.
+An address's page gives four files, each of which lacks what the others have: transactions,
+internal transactions, token transfers (ERC-20) and those of NFTs (ERC-721 and ERC-1155). Times are
+UTC, amounts are in whole coins. Column names differ by explorer and year, and one contains the
+price of the day, so they are matched by pattern.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -34,6 +34,8 @@ from transactions.imports.rows import (
 )
 
 FAMILY = "evm"
+MAX_TOKEN_ID = 78  # digits of a uint256
+GENESIS = "GENESIS"  # what explorers call the sender, and the hash, of what was there at first
 EVM_NETWORKS = tuple(slug for slug, network in NETWORKS.items() if network.family == FAMILY)
 SLUG_OF_CHAIN = {str(NETWORKS[slug].chain_id): slug for slug in EVM_NETWORKS}
 FORMER_SYMBOLS = {"MATIC": "POL"}  # explorers' files keep the name of their day
@@ -61,6 +63,7 @@ COLUMNS = {
     "token_name": r"tokenname",
     "token_symbol": r"tokensymbol",
     "token_id": r"token ?id",
+    "quantity": r"quantity",
 }
 PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in COLUMNS.items()}
 
@@ -93,6 +96,8 @@ class Line(NamedTuple):
     amount: str
     token_name: str
     token_symbol: str
+    token_id: str
+    quantity: str
 
 
 class Sides(NamedTuple):
@@ -150,6 +155,8 @@ def timestamp_of(line: Line) -> datetime:
     """Unix seconds where there are any, which the time in words must not contradict."""
     if not line.unix:
         return _written_time(line.time)
+    if not line.unix.isdecimal():
+        return cells.time(line.unix, "UnixTimestamp")  # as Blockscout has it
     moment = cells.unix_time(line.unix, "UnixTimestamp")
     if line.time and line.time != moment.strftime("%Y-%m-%d %H:%M:%S"):
         _check_same_time(moment, line)
@@ -259,6 +266,23 @@ def token_row(record: Record, line: Line, own: str, network: str) -> Row:
     return _row(record, line, network, (Movement(amount, token, "transfer", sides.other),))
 
 
+def nft_row(record: Record, line: Line, own: str, network: str) -> Row:
+    """One transfer of an NFT, or of several equal ones (ERC-1155)."""
+    sides = sides_of(line._replace(contract=""), own)
+    amount = cells.amount(line.quantity or line.amount or "1", "Quantity", thousands=True)
+    if not line.token_id.isdecimal() or len(line.token_id) > MAX_TOKEN_ID:
+        raise Unreadable(f"TokenId {shown(line.token_id)} is not the number of a token.")
+    if amount and sides.own_sent:
+        amount = ZERO if sides.own_received else amount.copy_negate()
+    token = replace(
+        _token(line.contract, line.token_symbol, line.token_name),
+        kind="nft",
+        token_id=line.token_id,
+    )
+    movement = Movement(amount or ZERO, token, "transfer", sides.other)
+    return _row(record, line, network, (movement,))
+
+
 @lru_cache(maxsize=1_000)
 def _token(contract: str, symbol: str, name: str) -> AssetName:
     code = cells.address(contract, FAMILY, "ContractAddress")
@@ -282,7 +306,7 @@ def _row(
         timestamp=timestamp_of(line),
         movements=movements,
         network=network,
-        txid=cells.evm_txid(line.txid, "Transaction hash"),
+        txid=_txid(line.txid),
         status=status,
         method=method,
         block=block_of(line),
@@ -290,9 +314,19 @@ def _row(
     )
 
 
+def _txid(text: str) -> str:
+    if text.upper().startswith(f"{GENESIS}_"):
+        return text.lower()
+    return cells.evm_txid(text, "Transaction hash")
+
+
 @dataclass(frozen=True)
 class ExplorerFile:
-    """One of the explorers' files: the columns that it must and must not have, and its rows."""
+    """One of the explorers' files: the columns that it must and must not have, and its rows.
+
+    `picker` makes of a header what makes a `Line` of a record's cells. With `has_one_amount` the
+    file says what was moved, and the addresses tell which way.
+    """
 
     name: str
     title: str
@@ -300,25 +334,28 @@ class ExplorerFile:
     lacks: frozenset[str]
     row: Callable[[Record, Line, str, str], Row]
     has_one_row_each: bool = False  # a transaction has one row only
+    picker: Callable[[tuple[str, ...]], Callable[[list[str]], Line]] = line_picker
+    columns: Callable[[tuple[str, ...]], Iterable[str]] = columns_of
+    has_one_amount: bool = False
 
     def matches(self, header: tuple[str, ...]) -> bool:
-        columns = columns_of(header).keys()
+        columns = set(self.columns(header))
         return (
             self.needs <= columns and not self.lacks & columns and bool(columns & {"unix", "time"})
         )
 
     def questions(self, table: Table, options: Options) -> list[Question]:
-        _, _, questions = _completed(table, options)
+        _, _, questions = self._completed(table, options)
         return questions
 
     def read(self, table: Table, options: Options) -> Reading:
-        complete, told, questions = _completed(table, options)
+        complete, told, questions = self._completed(table, options)
         if questions:
             raise FileError(" ".join(question.text for question in questions))
         return Reading(complete, self._rows(table, options, complete), told)
 
     def _rows(self, table: Table, options: Options, complete: Options) -> Iterator[Row | Rejected]:
-        line_of = line_picker(table.header)
+        line_of = self.picker(table.header)
         own = complete.wallet
         has_chain = "chain" in columns_of(table.header)
         told: set[tuple[str, int]] = set()
@@ -328,6 +365,8 @@ class ExplorerFile:
             network = complete.network
             if has_chain:
                 network = _network_of_chain(line.chain, record.line, options.network)
+            if self.has_one_amount:
+                line = sided(line, own)
             row = self.row(record, line, own, network)
             if self.has_one_row_each:
                 # Half of a hash tells them apart, in a quarter of the memory.
@@ -340,6 +379,17 @@ class ExplorerFile:
             return row
 
         return rows_of(table, read)
+
+    def _completed(
+        self, table: Table, options: Options
+    ) -> tuple[Options, list[str], list[Question]]:
+        """The options with what the file itself tells, what that was, and what is still open."""
+        told: list[str] = []
+        questions: list[Question] = []
+        network = _said_network(table, options) or _found_network(table, told, questions)
+        line_of = self.picker(table.header)
+        wallet = _said_wallet(options) or _found_wallet(table, line_of, told, questions)
+        return replace(options, wallet=wallet, network=network), told, questions
 
 
 def _network_of_chain(chain: str, line: int, said: str) -> str:
@@ -354,13 +404,13 @@ def _network_of_chain(chain: str, line: int, said: str) -> str:
     return network
 
 
-def _completed(table: Table, options: Options) -> tuple[Options, list[str], list[Question]]:
-    """The options with what the file itself tells, what that was, and what is still open."""
-    told: list[str] = []
-    questions: list[Question] = []
-    network = _said_network(table, options) or _found_network(table, told, questions)
-    wallet = _said_wallet(options) or _found_wallet(table, told, questions)
-    return replace(options, wallet=wallet, network=network), told, questions
+def sided(line: Line, own: str) -> Line:
+    """The amount as what came in, or went out."""
+    receiver = (line.receiver or line.contract).lower()
+    return line._replace(
+        received=line.amount if receiver == own else "0",
+        sent=line.amount if line.sender.lower() == own else "0",
+    )
 
 
 def _said_wallet(options: Options) -> str:
@@ -426,9 +476,14 @@ def _first_chain(table: Table) -> str:
     return next((SLUG_OF_CHAIN[chain] for chain in chains if chain in SLUG_OF_CHAIN), "")
 
 
-def _found_wallet(table: Table, told: list[str], questions: list[Question]) -> str:
+def _found_wallet(
+    table: Table,
+    line_of: Callable[[list[str]], Line],
+    told: list[str],
+    questions: list[Question],
+) -> str:
     """The address that every line is about, and that the file's name may bear."""
-    everywhere, lines = _addresses_in_every_line(table)
+    everywhere, lines = _addresses_in_every_line(table, line_of)
     named = {found.lower() for found in _address_in_name.findall(table.file_name)}
     if len(named & everywhere) == 1:
         (own,) = named & everywhere
@@ -448,9 +503,10 @@ def _found_wallet(table: Table, told: list[str], questions: list[Question]) -> s
     return ""
 
 
-def _addresses_in_every_line(table: Table) -> tuple[set[str], int]:
+def _addresses_in_every_line(
+    table: Table, line_of: Callable[[list[str]], Line]
+) -> tuple[set[str], int]:
     """The addresses that every readable line can be about, and how many such lines there are."""
-    line_of = line_picker(table.header)
     has_amounts = "received" in columns_of(table.header)
     everywhere: set[str] = set()
     lines = 0
@@ -503,4 +559,11 @@ TOKENS = ExplorerFile(
     frozenset({"txid", "sender", "receiver", "contract", "amount", "token_symbol"}),
     frozenset({"token_id", "received", "fee"}),
     token_row,
+)
+NFTS = ExplorerFile(
+    "etherscan-nft",
+    "Etherscan family: NFT transfers (ERC-721, ERC-1155)",
+    frozenset({"txid", "sender", "receiver", "contract", "token_id"}),
+    frozenset({"received", "fee"}),
+    nft_row,
 )

@@ -13,6 +13,7 @@ from io import TextIOWrapper
 from itertools import islice
 from typing import BinaryIO, NamedTuple, TypeVar
 
+from transactions.imports.formats import json_table
 from transactions.imports.formats.cells import Unreadable, shown
 from transactions.imports.rows import FileError, Format, Rejected, Table
 
@@ -86,6 +87,12 @@ def open_table(file: BinaryIO, file_name: str, formats: Sequence[Format]) -> tup
     follows. The file must be seekable.
     """
     encoding = encoding_of(file)
+    if json_table.is_json(file):
+        table = json_table.open_json(file, file_name)
+        for candidate in formats:
+            if candidate.matches(table.header):
+                return candidate, table
+        raise _unknown_columns(list(table.header), formats)
     first: list[str] = []
     with closing(lines_of(file, encoding)) as lines:
         for number, line in enumerate(islice(lines, HEADER_WITHIN), 1):
@@ -103,6 +110,8 @@ def open_table(file: BinaryIO, file_name: str, formats: Sequence[Format]) -> tup
 
 def header_of(table: Table) -> str:
     """The line that names the columns, as it stands in the file, without its end."""
+    if table.objects is not None:
+        return ""
     with closing(lines_of(table.file, table.encoding)) as lines:
         return next(islice(lines, table.header_line - 1, None)).rstrip("\r\n")
 
@@ -159,6 +168,10 @@ def records(table: Table) -> Iterator[Record | Rejected]:
 
     Lines without any text are no records. Raises FileError where the structure breaks.
     """
+    if table.objects is not None:
+        for number, found in enumerate(table.objects, start=1):
+            yield Record(number, json_table.raw_of(found), [found.get(k, "") for k in table.header])
+        return
     taken: list[str] = []
     reader = csv.reader(
         _noted(table, taken), delimiter=table.delimiter, strict=True, skipinitialspace=True

@@ -1,0 +1,133 @@
+"""Blockscout's CSV exports, and the answers of its interface (`/api/v2`) as JSON.
+
+Of an address there are transactions, token transfers and internal transactions. Amounts and fees
+are in the smallest unit, and the column `UnixTimestamp` has a date. A fee can read `Max of 123`,
+which is none yet. Source: Blockscout's documentation and recorded answers.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+
+from transactions.imports.formats import etherscan
+from transactions.imports.formats.cells import Unreadable
+from transactions.imports.formats.etherscan import ExplorerFile, Line
+from transactions.imports.formats.etherscan_json import WEI, scaled
+from transactions.imports.formats.reader import Record
+from transactions.imports.rows import Row
+
+# Our name for a column -> the names that it has in the files and the answers.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "txid": ("TxHash", "hash", "transaction_hash", "tx_hash"),
+    "block": ("BlockNumber", "block_number", "block"),
+    "unix": ("UnixTimestamp", "timestamp"),
+    "sender": ("FromAddress", "from.hash"),
+    "receiver": ("ToAddress", "to.hash"),
+    "created": ("ContractAddress", "created_contract.hash"),
+    "contract": (
+        *("TokenContractAddress", "token.address", "token.address_hash", "token.contract_address"),
+    ),
+    "value": ("Value", "value"),
+    "fee": ("Fee", "fee.value"),
+    "status": ("Status", "status", "success"),
+    "error": ("ErrCode", "error"),
+    "method": ("MethodName", "method"),
+    "token_symbol": ("TokenSymbol", "token.symbol"),
+    "token_name": ("token.name",),
+    "decimals": ("TokenDecimals", "total.decimals", "token.decimals"),
+    "transferred": ("TokensTransferred", "total.value"),
+    "token_id": ("TokenID", "TokenId", "total.token_id"),
+    "call": ("CallType", "TransactionIndex", "transaction_index", "index"),
+    "gas_price": ("gas_price", "CurrentPrice"),
+    "log": ("log_index",),
+}
+NAMES = {theirs: ours for ours, names in COLUMNS.items() for theirs in names}
+
+
+def columns_of(header: tuple[str, ...]) -> Iterable[str]:
+    return {NAMES[name] for name in header if name in NAMES}
+
+
+def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
+    places: dict[str, int] = {}
+    for place, name in enumerate(header):
+        if name in NAMES:
+            places.setdefault(NAMES[name], place)
+    is_token = "contract" in places
+
+    def line_of(record: list[str]) -> Line:
+        found = {name: record[place].strip() for name, place in places.items()}
+        blank = dict.fromkeys(Line._fields, "")
+        line = {name: cell for name, cell in found.items() if name in blank}
+        fee = found.get("fee", "")
+        line |= {
+            "unix": found["unix"].replace(".000000Z", "Z"),
+            "contract": found.get("contract" if is_token else "created", ""),
+            "amount": amount_of(found, is_token=is_token),
+            "fee": scaled(fee, str(WEI), "Fee") if fee.isdecimal() else "",
+            "method": found.get("method", "")[:200],
+        }
+        return Line(**blank | line)
+
+    return line_of
+
+
+def amount_of(found: dict[str, str], *, is_token: bool) -> str:
+    """Whole units; of an NFT their number, where it is told."""
+    if not is_token:
+        return scaled(found.get("value", "") or "0", str(WEI), "Value")
+    if found.get("token_id"):
+        return found.get("transferred", "") or "1"
+    decimals = found.get("decimals", "")
+    if not decimals:
+        raise Unreadable(
+            "the decimals of the token are not told, so that its amount is not known. Save the "
+            "transfers from the interface (/api/v2) as JSON, which tells them."
+        )
+    return scaled(found.get("transferred", ""), decimals, "TokensTransferred")
+
+
+def transaction_row(record: Record, line: Line, own: str, network: str) -> Row:
+    status = line.status.casefold()
+    failed = status in ("error", "failed", "false")
+    plain = line._replace(status="Error(0)" if failed else "", error="" if not failed else "x")
+    row = etherscan.transaction_row(record, plain, own, network)
+    # Without a block it is waiting for one.
+    return row if line.block or failed else replace(row, status="pending")
+
+
+def internal_row(record: Record, line: Line, own: str, network: str) -> Row:
+    failed = line.status.casefold() == "false" or line.error not in ("", "-")
+    plain = line._replace(status="1" if failed else "0", error="")
+    return etherscan.internal_row(record, plain, own, network)
+
+
+def token_row(record: Record, line: Line, own: str, network: str) -> Row:
+    if line.token_id:
+        return etherscan.nft_row(record, line, own, network)
+    return etherscan.token_row(record, line, own, network)
+
+
+file = partial(ExplorerFile, picker=picker, columns=columns_of, has_one_amount=True)
+SIDES = {"txid", "unix", "sender", "receiver"}
+TRANSACTIONS = file(
+    "blockscout-transactions",
+    "Blockscout: transactions",
+    frozenset(SIDES | {"value", "fee", "status"}),
+    frozenset({"contract", "call"}),
+    transaction_row,
+)
+INTERNAL = file(
+    "blockscout-internal",
+    "Blockscout: internal transactions",
+    frozenset(SIDES | {"value", "call"}),
+    frozenset({"contract", "fee"}),
+    internal_row,
+)
+TOKENS = file(
+    "blockscout-tokens",
+    "Blockscout: token transfers",
+    frozenset(SIDES | {"contract", "transferred"}),
+    frozenset({"value"}),
+    token_row,
+)
