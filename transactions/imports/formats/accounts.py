@@ -66,8 +66,9 @@ class AccountFile:
     """A format: the columns that it has and lacks, and how one line is read.
 
     `account` is what the account is called unless a person names it; without one it is asked,
-    where `wallet_column` does not name it in every line. `date_column` is given where the time
-    zone, or the order of day and month, may have to be asked for. `columns` names the columns of
+    where none of `wallet_columns` names it in some line. `date_column` is given where the time
+    zone, or the order of day and month, may have to be asked for; of others that are not in UTC a
+    person may say the zone. `columns` names the columns of
     a header that bears one name several times.
     """
 
@@ -77,7 +78,7 @@ class AccountFile:
     read_line: Callable[[Line, Context], Told]
     lacks: frozenset[str] = frozenset()
     account: str = ""
-    wallet_column: str = ""
+    wallet_columns: tuple[str, ...] = ()
     date_column: str = ""
     is_utc: bool = True
     columns: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
@@ -122,15 +123,14 @@ class AccountFile:
         if self.date_column:
             times = [line[self.date_column] for line in self._lines(table)]
             order = cells.order_of(times) or order
-        context = Context(options.timezone or UTC, order)
+        context = Context(UTC if self.is_utc else options.timezone or UTC, order)
         complete = replace(options, wallet=options.wallet or self.account, network="")
         return Reading(complete, self._rows(table, context))
 
     def _names_every_wallet(self, table: Table) -> bool:
-        if not self.wallet_column:
-            return False
-        return all(
-            line[self.wallet_column] for line in self._lines(table) if not self.passes_over(line)
+        lines = (line for line in self._lines(table) if not self.passes_over(line))
+        return bool(self.wallet_columns) and all(
+            any(line[name] for name in self.wallet_columns) for line in lines
         )
 
     def _lines(self, table: Table) -> Iterator[Line]:

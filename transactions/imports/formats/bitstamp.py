@@ -94,6 +94,7 @@ NEW = AccountFile(
     frozenset({"id", "account", "type", "subtype", "datetime", "amount", "amount currency"}),
     read_new,
     account=ACCOUNT,
+    is_utc=False,
 )
 OLD = AccountFile(
     "bitstamp-old",
@@ -101,4 +102,5 @@ OLD = AccountFile(
     frozenset({"type", "datetime", "account", "amount", "value", "rate", "fee", "sub type"}),
     read_old,
     account=ACCOUNT,
+    is_utc=False,
 )

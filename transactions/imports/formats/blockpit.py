@@ -89,6 +89,6 @@ TRANSACTIONS = AccountFile(
         }
     ),
     read_line,
-    wallet_column="integration name",
+    wallet_columns=("integration name",),
     columns=columns,
 )

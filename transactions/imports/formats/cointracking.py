@@ -74,7 +74,7 @@ TRADES = AccountFile(
     "CoinTracking trades",
     frozenset({"type", "buy", "buy currency", "sell", "sell currency", "exchange", "date"}),
     read_line,
-    wallet_column="exchange",
+    wallet_columns=("exchange",),
     date_column="date",
     is_utc=False,
     columns=columns,

@@ -119,7 +119,7 @@ def _sum(values: Iterator[Decimal]) -> Decimal:
 def _fee(line: dict[str, str]) -> Decimal | None:
     if line.get("network_fee_satoshi"):
         fee = cells.amount(line["network_fee_satoshi"], "network_fee_satoshi", thousands=True)
-        return fee.scaleb(SATOSHIS) if fee else fee
+        return cells.amount(f"{fee.scaleb(SATOSHIS):f}", "network_fee_satoshi") if fee else fee
     for name in ("network_fee_bc", "fee"):
         if line.get(name):
             return _bitcoin(line, name).copy_abs()

@@ -155,7 +155,7 @@ def timestamp_of(line: Line) -> datetime:
     """Unix seconds where there are any, which the time in words must not contradict."""
     if not line.unix:
         return _written_time(line.time)
-    if not line.unix.isdecimal():
+    if "-" in line.unix:
         return cells.time(line.unix, "UnixTimestamp")  # as Blockscout has it
     moment = cells.unix_time(line.unix, "UnixTimestamp")
     if line.time and line.time != moment.strftime("%Y-%m-%d %H:%M:%S"):
@@ -513,7 +513,10 @@ def _addresses_in_every_line(
     for record in records(table):
         if isinstance(record, Rejected):
             continue
-        possible = _possible_owners(line_of(record.cells), has_amounts)
+        try:
+            possible = _possible_owners(line_of(record.cells), has_amounts)
+        except Unreadable:
+            continue  # it will be rejected
         if not possible:
             continue
         everywhere = everywhere & possible if lines else possible

@@ -64,7 +64,9 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
     def line_of(record: list[str]) -> Line:
         found = {name: record[place].strip() for name, place in places.items()}
         is_token = "token_symbol" in places
-        decimals = found.get("decimals", "") or ("0" if is_token else str(WEI))
+        decimals = found.get("decimals", "") if is_token else str(WEI)
+        if is_token and not decimals and found.get("value"):
+            raise Unreadable("tokenDecimal is empty, so that the amount is not known.")
         amount = scaled(found.get("value", ""), decimals, "value")
         gas = (found.get("gas_used", ""), found.get("gas_price", ""))
         # A free inner call and a miner's reward have neither sender nor hash.

@@ -106,6 +106,7 @@ EXPORT = AccountFile(
         }
     ),
     read_line,
+    wallet_columns=("from wallet", "to wallet"),
     columns=columns,
     passes_over=is_deleted,
 )

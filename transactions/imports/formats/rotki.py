@@ -103,12 +103,12 @@ EVENTS = AccountFile(
     "rotki generic events",
     FEES | {"type", "currency", "amount"},
     read_event,
-    wallet_column="location",
+    wallet_columns=("location",),
 )
 TRADES = AccountFile(
     "rotki-trades",
     "rotki generic trades",
     FEES | {"spend currency", "receive currency", "receive amount", "spend amount"},
     read_trade,
-    wallet_column="location",
+    wallet_columns=("location",),
 )

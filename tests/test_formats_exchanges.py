@@ -1,0 +1,132 @@
+"""Files of exchanges and of portfolio programs: what their lines moved, line by line."""
+
+import pytest
+from files import FORMAT_OPTIONS, sample_lines
+
+FILES = {
+    "coinbase.csv": (
+        "coinbase",
+        [
+            "2024-01-02 10:00:00 | trade | -400 EUR, 0.01 BTC, fee -5.96 EUR",
+            "2024-01-03 10:00:00 | trade | -0.004 BTC, 164 EUR, fee -3 EUR",
+            "2024-01-04 10:00:00 | trade | -0.001 BTC, 1060.5 XRP",
+            "2024-01-05 10:00:00 | send | -60.5 XRP",
+            "2024-01-06 10:00:00 | reward | 0.000000123456789 ETH",
+            (
+                "REJECTED Line 11: ID 'a5' was there in line 10 already, and one id is one "
+                "transaction. Find out which is right, and give the other another id."
+            ),
+            (
+                "REJECTED Line 12: Notes 'no words' do not say what the conversion brought, "
+                "which stands nowhere else. Write 'Converted 1 BTC to 30 ETH' there."
+            ),
+        ],
+    ),
+    "coinbase-old.csv": (
+        "coinbase",
+        [
+            "2021-03-01 09:00:00 | receive | 1.5 ETH",
+            "2021-03-02 09:00:00 | send | -0.5 ETH",
+            (
+                "REJECTED Line 4: Transaction Type 'Mystery' is not known, and this generation "
+                "of the file does not sign amounts. Please report it."
+            ),
+        ],
+    ),
+    "binance.csv": (
+        "binance",
+        [
+            "2023-05-01 08:00:00 | deposit | 100 EUR",
+            "2023-05-01 09:00:01 | trade | 0.002 BTC",
+            "2023-05-01 09:00:01 | trade | fee -0.00004958 BNB",
+            "2023-05-01 09:00:01 | trade | -50 EUR",
+            "2023-05-02 00:00:00 | interest | 0.00000001 BTC",
+            "2023-05-02 00:00:00 | interest | 0.00000001 BTC",
+            "2023-05-03 10:00:00 | withdrawal | -0.001 BTC",
+        ],
+    ),
+    "binance-withdrawals.csv": (
+        "binance-withdrawals",
+        [
+            "2023-05-03 10:00:00 | withdrawal | -0.0009 BTC, fee -0.0001 BTC",
+            "2023-05-04 10:00:00 | withdrawal failed | 0 BTC",
+            "REJECTED Line 4: Status 'Frozen' is not known. Please report it.",
+        ],
+    ),
+    "binance-deposits.csv": (
+        "binance-deposits",
+        [
+            "2023-05-03 10:00:00 | deposit | 1.25 ETH",
+            "2023-05-04 10:00:00 | deposit pending | 2 ETH",
+        ],
+    ),
+    "bitstamp.csv": (
+        "bitstamp",
+        [
+            "2023-01-01 10:00:00 | deposit | 500 EUR",
+            "2023-01-02 10:00:00 | trade | -400 EUR, 0.02 BTC, fee -1.6 EUR",
+            "2023-01-03 10:00:00 | trade | -0.01 BTC, 210 EUR, fee -0.84 EUR",
+            "2023-01-04 10:00:00 | withdrawal | -0.005 BTC, fee -0.0005 BTC",
+        ],
+    ),
+    "bitstamp-old.csv": (
+        "bitstamp-old",
+        [
+            "2022-01-27 23:13:00 | deposit | 2 ETH",
+            "2021-09-03 10:30:00 | trade | -0.1 BTC, 4000 EUR, fee -10 EUR",
+            "2021-06-05 11:00:00 | trade | -3000 EUR, 0.1 BTC, fee -7.5 EUR",
+            (
+                "REJECTED Line 5: Datetime '2022-02-30 14:30:00' is not in the calendar. "
+                "Correct it in the file."
+            ),
+        ],
+    ),
+    "cointracking.csv": (
+        "cointracking",
+        [
+            "2024-03-15 13:22:10 | trade | -615 EUR, 0.01 BTC, fee -1.5 EUR",
+            "2024-07-25 08:00:00 | withdrawal | -0.0099 BTC, fee -0.0001 BTC",
+            "2024-03-15 13:22:00 | reward | 1 DOT",
+        ],
+    ),
+    "koinly.csv": (
+        "koinly",
+        [
+            "2024-01-01 10:00:00 | trade | -500 EUR, 0.01 BTC, fee -1.3 EUR",
+            "2024-01-02 10:00:00 | self | -0.005 BTC, 0.0049 BTC in Ledger, fee -0.0001 BTC",
+            "2024-01-03 10:00:00 | reward | 0.5 DOT",
+        ],
+    ),
+    "blockpit.csv": (
+        "blockpit",
+        [
+            "2024-01-31 13:45:00 | trade | -500 EUR, 0.01 BTC, fee -1.3 EUR",
+            "2024-02-01 13:45:00 | withdrawal | -0.005 BTC, fee -0.0001 BTC",
+        ],
+    ),
+    "rotki-events.csv": (
+        "rotki-events",
+        [
+            "2022-07-27 09:00:00 | deposit | 1000 EUR",
+            "2022-07-28 09:00:00 | withdrawal | -99 USDT, fee -1 USDT",
+            (
+                "REJECTED Line 4: Type 'Invalid' is not known. Write one of: deposit, "
+                "withdrawal, income, receive, staking, airdrop, interest, mining, gift, loss, "
+                "spend, send, donation, fee."
+            ),
+        ],
+    ),
+    "rotki-trades.csv": (
+        "rotki-trades",
+        [
+            "2022-07-30 09:00:00 | trade | -392.887 LTC, 4.3241 BTC, fee -0.5 EUR",
+            "REJECTED Line 3: Receive Amount or Spend Amount is 0, and a trade has both.",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_line_is_read_as_it_is_meant(name: str) -> None:
+    format_name, expected = FILES[name]
+    assert sample_lines(name, FORMAT_OPTIONS["exchanges"]) == (format_name, expected)

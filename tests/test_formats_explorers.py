@@ -1,0 +1,105 @@
+"""Files and answers of explorers: what their records moved, one by one."""
+
+import pytest
+from files import FORMAT_OPTIONS, sample_lines
+
+FILES = {
+    "etherscan-nft.csv": (
+        "etherscan-nft",
+        [
+            "2024-03-01 10:00:00 |  | 1 CUP#123456789012345678901234567890 with 0xb0b0",
+            "2024-03-02 10:00:00 |  | -3 CUP#7 with 0xb0b0",
+            "REJECTED Line 4: TokenId '' is not the number of a token.",
+        ],
+    ),
+    "etherscan-page.csv": (
+        "etherscan-page-transactions",
+        [
+            "2024-03-01 10:00:00 |  | -0.456 native with 0xb0b0, fee -0.0021 native",
+            "2024-03-02 10:00:00 | failed | 0 native with 0xb0b0, fee -0.0011 native",
+            "2024-03-03 10:00:00 |  | 0.000000000000000001 native with 0xb0b0",
+        ],
+    ),
+    "etherscan-page-internal.csv": (
+        "etherscan-page-internal",
+        [
+            "2024-03-01 10:00:00 |  | 0.25 native with 0xb0b0",
+        ],
+    ),
+    "etherscan-txlist.json": (
+        "etherscan-json-transactions",
+        [
+            "2015-07-30 15:26:13 |  | 10 native",
+            (
+                "2024-03-01 10:00:00 |  | -0.000000000000000001 native with 0xb0b0, fee "
+                "-0.00105 native"
+            ),
+            "2024-03-01 10:01:00 | failed | 0 native with 0xb0b0, fee -0.00105 native",
+            "2024-03-01 10:01:40 |  | 0.000000000000000003 native with 0xb0b0",
+        ],
+    ),
+    "etherscan-txlistinternal.json": (
+        "etherscan-json-internal",
+        [
+            "2024-03-01 10:00:00 |  | 0.25 native with 0xb0b0",
+        ],
+    ),
+    "etherscan-tokentx.json": (
+        "etherscan-json-erc20",
+        [
+            "2024-03-01 10:00:00 |  | 319.22562200498686051 CUP with 0xb0b0",
+            "REJECTED Line 2: tokenDecimal is empty, so that the amount is not known.",
+        ],
+    ),
+    "etherscan-tokennfttx.json": (
+        "etherscan-json-nft",
+        [
+            "2024-03-01 10:00:00 |  | 1 CUP#42 with 0xb0b0",
+        ],
+    ),
+    "blockscout.csv": (
+        "blockscout-transactions",
+        [
+            "2024-03-01 10:00:00 |  | -1.5 native with 0xb0b0, fee -0.000042 native",
+            "2024-03-02 10:00:00 | failed | 0 native with 0xb0b0, fee -0.000042 native",
+            "2024-03-03 10:00:00 |  | 0.000000000000000007 native with 0xb0b0",
+        ],
+    ),
+    "blockscout-tokens.csv": (
+        "blockscout-tokens",
+        [
+            "2024-03-01 10:00:00 |  | 1.234567 CUP with 0xb0b0",
+            (
+                "REJECTED Line 3: the decimals of the token are not told, so that its amount is"
+                " not known. Save the transfers from the interface (/api/v2) as JSON, which "
+                "tells them."
+            ),
+        ],
+    ),
+    "blockscout-internal.csv": (
+        "blockscout-internal",
+        [
+            "2024-03-01 10:00:00 |  | 0.25 native with 0xb0b0",
+            "2024-03-02 10:00:00 |  | 0 native with 0xb0b0",
+        ],
+    ),
+    "blockscout-transactions.json": (
+        "blockscout-transactions",
+        [
+            "2024-03-01 10:00:00 |  | -1.5 native with 0xb0b0, fee -0.000042 native",
+        ],
+    ),
+    "blockscout-transfers.json": (
+        "blockscout-tokens",
+        [
+            "2024-03-01 10:00:00 |  | 1.234567 CUP with 0xb0b0",
+            "2024-03-02 10:00:00 |  | -1 CUP#9 with 0xb0b0",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_line_is_read_as_it_is_meant(name: str) -> None:
+    format_name, expected = FILES[name]
+    assert sample_lines(name, FORMAT_OPTIONS["explorers"]) == (format_name, expected)

@@ -1,0 +1,71 @@
+"""Files of wallet programs: what their lines moved, line by line."""
+
+import pytest
+from files import FORMAT_OPTIONS, sample_lines
+
+FILES = {
+    "electrum.csv": (
+        "electrum",
+        [
+            "2024-03-01 09:14:27 |  | 0.25 native",
+            "2024-08-03 06:45:10 |  | -0.1 native, fee -0.000021 native",
+            "2024-12-02 08:15:42 |  | -0.00005 native, fee -0.0000001 native",
+            "2024-12-10 11:00:00 | self | 0 native, fee -0.00000153 native",
+            "now | pending | 0.1 native",
+        ],
+    ),
+    "electrum-old.csv": (
+        "electrum",
+        [
+            "2019-03-01 09:14:00 |  | 1000.25 native",
+            "2019-08-03 06:45:00 |  | -0.1 native, fee -0.000021 native",
+        ],
+    ),
+    "electrum-satoshis.csv": (
+        "electrum",
+        [
+            "2024-08-03 06:45:10 |  | -0.1 native, fee -0.000021 native",
+        ],
+    ),
+    "btcpay.csv": (
+        "btcpay",
+        [
+            "2024-03-01 10:14:27 |  | 0.25 native",
+            "2024-03-02 09:14:27 | pending | -0.1 native",
+            "REJECTED Line 4: Currency 'LBTC' is not a coin that is known here.",
+        ],
+    ),
+    "trezor.csv": (
+        "trezor",
+        [
+            "2024-06-01 12:00:00 | self | 0 native, fee -0.0000282 native",
+            "2024-05-01 12:00:00 |  | -0.08 native with 3J98t1, fee -0.000141 native",
+            "2024-05-01 12:00:00 |  | -0.02 native",
+            "2024-03-10 12:00:00 |  | 0.5 native",
+            "REJECTED Line 6: Type 'BURNT' is not known. Please report it.",
+        ],
+    ),
+    "trezor-old.csv": (
+        "trezor",
+        [
+            "2020-12-31 13:00:00 |  | -0.5 native with 3J98t1, fee -0.0001 native",
+        ],
+    ),
+    "ledger-live.csv": (
+        "ledger-live",
+        [
+            "2024-01-05 10:00:00 |  | 0.5 native",
+            "2024-01-06 10:00:00 |  | -0.1 native, fee -0.0001 native",
+            "2024-01-07 10:00:00 |  | 0 native, fee -0.002 native",
+            "2024-01-07 10:00:00 |  | -25 USDT",
+            "2024-01-08 10:00:00 | failed | 0 native, fee -0.001 native",
+            "2024-01-09 10:00:00 | reward | 0.5 native",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_line_is_read_as_it_is_meant(name: str) -> None:
+    format_name, expected = FILES[name]
+    assert sample_lines(name, FORMAT_OPTIONS["wallets"]) == (format_name, expected)
