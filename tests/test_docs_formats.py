@@ -10,7 +10,7 @@ from transactions.imports.formats import FORMATS, cells, generic, open_table, re
 from transactions.imports.rows import Options, Row
 
 TEXT = (Path(__file__).parent.parent / "docs" / "import-formats.md").read_text()
-EXAMPLES = re.findall(r"```csv format=(\S+)\n(.*?)```", TEXT, re.DOTALL)
+EXAMPLES = re.findall(r"```(?:csv|json) format=(\S+)\n(.*?)```", TEXT, re.DOTALL)
 
 
 def table(first_column: str) -> list[list[str]]:
@@ -36,9 +36,10 @@ def test_table_lists_every_generic_column() -> None:
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
 def test_example_is_recognised(name: str, example: str) -> None:
-    known, opened = open_table(BytesIO(example.encode() + b"any\n"), "export.csv")
+    record = b"" if example.startswith("{") else b"any\n"
+    known, opened = open_table(BytesIO(example.encode() + record), "export.csv")
     assert known.name == name
-    assert opened.header_line == 1
+    assert opened.header_line == (1 if record else 0)
 
 
 def test_every_format_has_an_example() -> None:
