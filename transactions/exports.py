@@ -1,7 +1,8 @@
-"""The ledger as a file: JSON lines, in an order that depends on nothing but its content."""
+"""The ledger as a file, in an order that depends on nothing but its content."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -12,11 +13,20 @@ from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpRespo
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from transactions.export_formats import (
+    COLUMNS,
+    FULL_COLUMNS,
+    Cells,
+    Row,
+    csv_lines,
+    csv_rows,
+    full_rows,
+    xlsx_chunks,
+)
 from transactions.filters import TransactionFilter
 from transactions.models import Asset, Entry, Transaction, TransactionLabel
 from txsite.freshness.middleware import snapshot
 
-FORMATS = ("json",)
 # A list's address may say where its reader stood; an export is of the whole list.
 PLACE = ("sort", "per_page", "cursor", "min_revision")
 CHUNK = 1_000
@@ -53,6 +63,36 @@ def json_lines(
             yield json.dumps(as_object(row)) + "\n"
 
 
+def numbered(queryset: QuerySet[Transaction], make: Callable[[Row, str], Iterable[Cells]]) -> Any:
+    """The lines that `make` makes of each transaction, which is told its number and of how many.
+
+    So a file that was cut short shows it, and our own import refuses it.
+    """
+    count = queryset.order_by().count()
+    for number, row in enumerate(rows(queryset).iterator(chunk_size=CHUNK), start=1):
+        yield from make(row, f"{number} of {count}")
+
+
+def csv_file(queryset: QuerySet[Transaction], request: HttpRequest | None = None) -> Iterator[str]:
+    """Koinly's universal columns and ours: what our generic format reads."""
+    with snapshot(request):
+        yield from csv_lines(COLUMNS, numbered(queryset, csv_rows))
+
+
+def full_csv(queryset: QuerySet[Transaction], request: HttpRequest | None = None) -> Iterator[str]:
+    """Every field, an entry a line."""
+    with snapshot(request):
+        yield from csv_lines(FULL_COLUMNS, numbered(queryset, full_rows))
+
+
+def xlsx_file(
+    queryset: QuerySet[Transaction], request: HttpRequest | None = None
+) -> Iterator[bytes]:
+    """The same as a workbook."""
+    with snapshot(request):
+        yield from xlsx_chunks(FULL_COLUMNS, numbered(queryset, full_rows))
+
+
 def rows(queryset: QuerySet[Transaction]) -> QuerySet[Transaction, dict[str, Any]]:
     """Made in PostgreSQL, entries and labels with each row, so that no row costs a query."""
     return (
@@ -73,9 +113,12 @@ def rows(queryset: QuerySet[Transaction]) -> QuerySet[Transaction, dict[str, Any
         .values(
             "known_as",
             "network",
+            "of_wallet",
             "timestamp",
             "type",
             "status",
+            "method",
+            "block",
             "note",
             "contact_name",
             "label_names",
@@ -124,6 +167,10 @@ def entries() -> QuerySet[Entry, Any]:
                 kind="kind",
                 counterparty="counterparty__value",
                 contact="counterparty__contact__name",
+                code="asset__code",
+                token_id="asset__token_id",  # noqa: S106 (no password)
+                asset_kind="asset__kind",
+                asset_name="asset__name",
             )
         )
     )
@@ -145,7 +192,32 @@ def as_object(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def followed(first: str, rest: Iterator[str]) -> Iterator[str]:
+@dataclass(frozen=True)
+class Format:
+    """One kind of download: how it is made, and as what it is sent."""
+
+    title: str
+    make: Callable[..., Iterator[Any]]
+    file_name: str
+    content_type: str
+
+
+FORMATS = {
+    "csv": Format("CSV", csv_file, "transactions.csv", "text/csv; charset=utf-8"),
+    "csv-full": Format(
+        "CSV of every field", full_csv, "transactions-full.csv", "text/csv; charset=utf-8"
+    ),
+    "xlsx": Format(
+        "Workbook",
+        xlsx_file,
+        "transactions.xlsx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ),
+    "json": Format("JSON lines", json_lines, "transactions.jsonl", "application/x-ndjson"),
+}
+
+
+def followed(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     """`rest` is closed, and its snapshot with it, when the reader goes away."""
     yield first
     yield from rest
@@ -163,13 +235,14 @@ def export_view(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         queryset = filtered_by(query)
     except CannotExport as problem:
         return render(request, "400.html", {"exception": str(problem)}, status=400)
-    lines = json_lines(queryset, request)
+    chosen = FORMATS[format_name]
+    parts = chosen.make(queryset, request)
     # The first step, so that what goes wrong at once is an error page and not half a file.
-    first = next(lines, "")
+    first = next(parts, "")
     return StreamingHttpResponse(
-        followed(first, lines),
-        content_type="application/x-ndjson",
-        headers={"Content-Disposition": 'attachment; filename="transactions.jsonl"'},
+        followed(first, parts),
+        content_type=chosen.content_type,
+        headers={"Content-Disposition": f'attachment; filename="{chosen.file_name}"'},
     )
 
 

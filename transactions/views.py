@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from contacts.tables import transactions_url
 from transactions.amounts import format_amount
 from transactions.balances import balances
+from transactions.exports import FORMATS
 from transactions.filters import DIRECTIONS, TransactionFilter, list_form, told
 from transactions.models import Asset, Label, Status, Transaction, TransactionType, Wallet
 from transactions.tables import TransactionTable
@@ -47,6 +48,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
         "types": TransactionType.choices,
         "statuses": Status.choices,
         "directions": DIRECTIONS,
+        "downloads": [(name, one.title) for name, one in FORMATS.items()],
     }
     return render(request, "transactions/list.html", context, status=200 if is_valid else 400)
 

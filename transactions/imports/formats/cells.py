@@ -35,6 +35,7 @@ _numeric_date = re.compile(
     r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
 ).fullmatch
 _money = re.compile(r"(-?)\W*?(?:[A-Z]{1,3})?\W*?(-?[0-9][0-9,.]*(?:[eE]-?[0-9]+)?)").fullmatch
+_protected = re.compile(r"'+[=+\-@\t\r]").match
 _evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
 _hex_txid = re.compile(r"[0-9a-f]{64}").fullmatch
 _wallet_txid = re.compile(r"[0-9a-f]{60,70}").fullmatch
@@ -294,7 +295,7 @@ def _not_a_hash(text: str, column: str, form: str, length: int) -> Unreadable:
 
 def unescaped(text: str) -> str:
     """A text without the `'` that keeps a spreadsheet from running it as a formula."""
-    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
+    return text[1:] if _protected(text) else text
 
 
 def line_text(text: str, column: str, limit: int = MAX_NAME) -> str:

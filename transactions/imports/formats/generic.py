@@ -6,6 +6,7 @@ people in docs/import-formats.md.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -60,6 +61,9 @@ OWN_COLUMNS = (
     "Labels",
     "Contact",
     "Note",
+    "Account",
+    "Block",
+    "Number",
 )
 # As in the ledger; a test holds them equal.
 TYPES = (
@@ -84,12 +88,20 @@ TYPES = (
     "fee",
     "other",
 )
+CODE_ALONE = "-"  # in the place of a contract: the asset is known by its code
+_numbered = re.compile(r"([0-9]+) of ([0-9]+), line ([0-9]+) of ([0-9]+)").fullmatch
 STATUSES: dict[str, Status] = {"": "ok", "ok": "ok", "failed": "failed", "pending": "pending"}
 # Koinly's words for what we call otherwise; its other words are types of ours or become labels.
 KOINLY_TYPES = {
     "loan interest": "interest",
     "lending interest": "interest",
     "other income": "income",
+}
+# What Koinly tags, of our types.
+TYPE_OF_LABEL = {
+    **{type_: type_ for type_ in ("reward", "airdrop", "mining", "fork", "gift", "donation")},
+    **{type_: type_ for type_ in ("income", "cost", "lost")},
+    "interest": "lending interest",
 }
 FORMER_SYMBOLS = {"MATIC": "POL"}
 
@@ -127,6 +139,9 @@ class Line(NamedTuple):
     labels: str
     contact: str
     note: str
+    account: str
+    block: str
+    number: str
 
 
 class Place(NamedTuple):
@@ -173,6 +188,8 @@ def place_of(network: str, wallet: str, said: Options) -> Place:
         raise Unreadable(
             f"Network {shown(network)} is not known. Write one of: {', '.join(NETWORKS)}."
         )
+    if not looks_like_address(wallet) and wallet != said.wallet:
+        return Place(network, wallet)  # a wallet of many addresses, which has a name
     return Place(network, _own_address(wallet, network))
 
 
@@ -202,6 +219,8 @@ def leg_of(place: Place, amount: str, currency: str, contract: str, side: str) -
 def asset_of(network: str, currency: str, contract: str, side: str) -> AssetName:
     """On a network a token is known by its contract, at an account by its code."""
     symbol = cells.line_text(currency, f"{side} Currency", cells.MAX_LABEL)
+    if contract == CODE_ALONE:
+        return AssetName("code", symbol.upper(), symbol=symbol.upper())
     if not network:
         if contract:
             raise Unreadable(
@@ -210,9 +229,11 @@ def asset_of(network: str, currency: str, contract: str, side: str) -> AssetName
             )
         return AssetName("code", symbol.upper(), symbol=symbol.upper())
     if contract:
-        family = NETWORKS[network].family
-        code = cells.address(contract, family, f"{side} Contract")
-        return AssetName("token", code, symbol=symbol)
+        contract, _, number = contract.partition("/")
+        code = cells.address(contract, NETWORKS[network].family, f"{side} Contract")
+        if number and not (number.isdecimal() and len(number) <= cells.MAX_INTEGER_DIGITS):
+            raise Unreadable(f"{side} Contract {shown(number)} is not the number of a token.")
+        return AssetName("nft" if number else "token", code, number, symbol=symbol)
     native = NETWORKS[network].symbol
     if FORMER_SYMBOLS.get(symbol.upper(), symbol.upper()) != native.upper():
         raise Unreadable(
@@ -233,7 +254,9 @@ def movements_of(
         if amount is not None
     ]
     moved = [movement for movement in transfers if movement.amount]
-    fees = [Movement(_negative(fee.amount) or ZERO, fee.asset, "fee")] if fee.amount else []
+    # A fee of 0 beside what moved is left out, as files write it that know of none.
+    has_fee = fee.amount if transfers else fee.amount is not None
+    fees = [Movement(_negative(fee.amount) or ZERO, fee.asset, "fee")] if has_fee else []
     return tuple((moved or transfers[:1]) + fees)
 
 
@@ -247,10 +270,11 @@ def txid_of(text: str, network: str) -> str:
         raise Unreadable("TxHash is empty. A row with a Network needs its transaction's hash.")
     family = NETWORKS[network].family
     if family == "evm":
-        return cells.evm_txid(text, "TxHash")
-    return (
-        cells.base58_txid(text, "TxHash") if family == "solana" else cells.hex_txid(text, "TxHash")
-    )
+        is_first = text.lower().startswith("genesis_")  # as explorers call what was there at first
+        return text.lower() if is_first else cells.evm_txid(text, "TxHash")
+    if family == "solana":
+        return cells.base58_txid(text, "TxHash")
+    return cells.wallet_txid(text, "TxHash")
 
 
 def fingerprint(timestamp: datetime, legs: tuple[Leg, ...]) -> str:
@@ -270,7 +294,7 @@ def type_and_labels(line: Line) -> tuple[str, tuple[str, ...]]:
     type_ = line.type.lower()
     if type_ and type_ not in TYPES:
         raise Unreadable(f"Type {shown(line.type)} is not known. Write one of: {', '.join(TYPES)}.")
-    labels = [part.strip() for part in f" {line.labels} ".split(" | ")]
+    labels = [_unmasked(part.strip()) for part in f" {cells.unescaped(line.labels)} ".split(" | ")]
     meant = KOINLY_TYPES.get(line.label.lower(), line.label.lower())
     if meant in TYPES and type_ in ("", meant):
         type_ = meant
@@ -281,6 +305,11 @@ def type_and_labels(line: Line) -> tuple[str, tuple[str, ...]]:
         text = cells.line_text(label, "A label", cells.MAX_LABEL)
         unique.setdefault(text.casefold(), text)
     return type_, tuple(unique.values())
+
+
+def _unmasked(label: str) -> str:
+    """A label in which a stroke, or a backslash, has a backslash before it."""
+    return re.sub(r"\\([\\|])", r"\1", label)
 
 
 def note_of(line: Line) -> str:
@@ -319,12 +348,29 @@ class GenericFile:
             raise FileError(" ".join(question.text for question in questions))
         complete = _check_options(options)
         line_of = line_picker(table.header)
+        _check_end(table, line_of)
         repeats: Counter[tuple[str, int]] = Counter()
 
         def read(record: Record) -> Row:
             return _row(record, line_of(record.cells), complete, repeats)
 
         return Reading(complete, rows_of(table, read))
+
+
+def _check_end(table: Table, line_of: Callable[[list[str]], Line]) -> None:
+    """A file that numbers its lines has all of them: `3 of 3, line 2 of 2` is the last."""
+    if "number" not in map(_key, table.header):
+        return
+    last = None
+    for record in records(table):
+        last = record
+    number = line_of(last.cells).number if isinstance(last, Record) else ""
+    found = _numbered(number)
+    if not found or found[1] != found[2] or found[3] != found[4]:
+        raise FileError(
+            f"The file ends with line {shown(number)}, so that its end is missing: it was cut "
+            "short. Download it again, or take the column Number out to import what is there."
+        )
 
 
 def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, int]]) -> Row:
@@ -335,9 +381,14 @@ def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, 
     if status is None:
         raise Unreadable(f"Status {shown(line.status)} is not known. Write ok, failed or pending.")
     movements = movements_of(*legs, _counterparty(line, place), status == "failed")
-    if not movements or not (place.network or any(leg.amount for leg in legs)):
+    is_named = place.network or line.txhash
+    if not movements or not (is_named or any(leg.amount for leg in legs)):
         raise Unreadable("nothing moved: all amounts are empty or 0. Write what was moved.")
     type_, labels = type_and_labels(line)
+    account = "" if place.network else cells.line_text(line.account, "Account")
+    if account and account != place.wallet:
+        # Whose id it is, which is not whose money moved.
+        movements = tuple(replace(one, wallet=place.wallet) for one in movements)
     return Row(
         line=record.line,
         raw=record.raw,
@@ -345,7 +396,8 @@ def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, 
         movements=movements,
         network=place.network,
         txid=txid_of(line.txhash, place.network) if place.network else "",
-        wallet=place.wallet if line.wallet else "",
+        wallet=account or (place.wallet if line.wallet else ""),
+        block=_block(line.block),
         status=status,
         type=type_,
         method=cells.line_text(line.method, "Method"),
@@ -355,6 +407,14 @@ def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, 
         # The last to be asked for, since a row that turns out to be unreadable is not numbered.
         external_id="" if place.network else _external_id(line, timestamp, legs, place, repeats),
     )
+
+
+def _block(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 15:
+        raise Unreadable(f"Block {shown(text)} is not a block number.")
+    return int(text)
 
 
 def _legs(line: Line, place: Place) -> tuple[Leg, Leg, Leg]:

@@ -1,0 +1,174 @@
+"""Downloads of the filtered list: whole, exact, safe in a spreadsheet, and the way back."""
+
+import csv
+from io import BytesIO, StringIO
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from factories import make_label, make_transaction, make_user
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from openpyxl import load_workbook  # type: ignore[import-untyped]
+from test_importer import files, load
+
+from contacts.models import Address, Contact
+from transactions.export_formats import joined, safe
+from transactions.exports import FORMATS, csv_file, json_lines
+from transactions.imports.formats import cells, generic
+from transactions.imports.importer import import_batch, new_batch
+from transactions.imports.rows import FileError
+from transactions.models import Asset, ImportBatch, Label, Transaction, Wallet
+
+pytestmark = pytest.mark.django_db
+LIMITED = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    client.force_login(make_user("Viewers"))
+    return client
+
+
+def exported() -> str:
+    return "".join(csv_file(Transaction.objects.all()))
+
+
+def ledger() -> list[str]:
+    return list(json_lines(Transaction.objects.all()))
+
+
+def bring_in(content: str) -> ImportBatch:
+    file = BytesIO(content.encode())
+    batch = new_batch(file, "transactions.csv", options={})
+    batch.save()
+    import_batch(batch, file)
+    return batch
+
+
+def empty_the_ledger() -> None:
+    models: list[Any] = [ImportBatch, Transaction, Label, Wallet, Asset, Address, Contact]
+    for model in models:
+        model.objects.all().delete()
+
+
+# The way back
+
+
+@LIMITED
+@given(files=files)
+def test_what_was_exported_can_be_imported_without_loss(files: Any) -> None:
+    with transaction.atomic():
+        for file in files:
+            load(*(one for _, one in file), wallet=file[0][0])
+        before, content = ledger(), exported()
+        empty_the_ledger()
+        batch = bring_in(content)
+        assert (batch.rejected, batch.conflict) == (0, 0)
+        assert ledger() == before
+        assert bring_in(content).new == 0
+        transaction.set_rollback(True)
+
+
+TEXTS = st.text(st.sampled_from("=+-@'|\\ ab\t,;\"\n"), min_size=1, max_size=12) | st.text(
+    min_size=1, max_size=12
+)
+
+
+@LIMITED
+@given(text=TEXTS)
+def test_protected_text_is_what_it_was(text: str) -> None:
+    assert cells.unescaped(safe(text)) == text
+    assert safe(text)[:1] not in ("=", "+", "-", "@", "\t", "\r")
+
+
+@LIMITED
+@given(names=st.lists(st.text(st.sampled_from("a |\\b"), min_size=1, max_size=6), max_size=4))
+def test_joined_labels_come_apart_again(names: list[str]) -> None:
+    stripped = list(dict.fromkeys(filter(None, (name.strip() for name in names))))
+    parts = f" {joined(stripped)} ".split(" | ") if stripped else []
+    assert [generic._unmasked(part.strip()) for part in parts] == stripped
+
+
+def test_every_kind_of_asset_and_wallet_comes_back() -> None:
+    from test_formats import SAMPLES
+    from test_formats import load as load_sample
+
+    for name in SAMPLES:
+        load_sample(name)
+    before, content = ledger(), exported()
+    empty_the_ledger()
+    batch = bring_in(content)
+    assert [line.detail for line in batch.lines.filter(outcome="rejected")] == []
+    assert ledger() == before
+
+
+# Whole
+
+
+def test_file_that_was_cut_short_is_refused() -> None:
+    for number in range(3):
+        make_transaction(note=f"n{number}")
+    content = exported()
+    lines = content.splitlines(keepends=True)
+    assert len(lines) == 4
+    for cut in ("".join(lines[:-1]), content[: len(content) - 20]):
+        with pytest.raises(FileError, match=r"cut short|a quote opens"):
+            bring_in(cut)
+        assert not ImportBatch.objects.filter(status="imported").exists()
+
+
+def test_workbook_that_was_cut_does_not_open() -> None:
+    make_transaction()
+    content = b"".join(FORMATS["xlsx"].make(Transaction.objects.all()))
+    assert load_workbook(BytesIO(content)).active.max_row == 2
+    with pytest.raises(Exception, match="zip"):
+        load_workbook(BytesIO(content[:-100]))
+
+
+# In the browser
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_download_is_of_the_filtered_list_with_its_receipt(viewer: Client, name: str) -> None:
+    make_transaction(note="in", labels=["Rent"])
+    make_transaction(note="out")
+    answer = viewer.get(f"/transactions/export/?format={name}&label=Rent")
+    content = answer.getvalue()
+    assert answer.status_code == 200
+    assert answer["X-Ledger-Revision"]
+    assert answer["Content-Disposition"].startswith("attachment;")
+    if name == "xlsx":
+        text = str([[cell.value for cell in row] for row in load_workbook(BytesIO(content)).active])
+    else:
+        text = content.decode()
+    assert "in" in text
+    assert "out" not in text.replace("Account", "")
+    assert f"format={name}" in viewer.get("/transactions/?label=Rent").content.decode()
+
+
+def test_no_cell_is_run_as_a_formula_and_amounts_stay_numbers() -> None:
+    evil = '=HYPERLINK("x")'
+    made = make_transaction([{"amount": "-1.5"}], note=evil)
+    made.labels.add(make_label("+1"))
+    for name in ("csv", "csv-full"):
+        content = "".join(FORMATS[name].make(Transaction.objects.all()))
+        [row] = csv.DictReader(StringIO(content))
+        assert f"'{evil}" in row.values()
+        assert "'+1" in row.values()
+        assert {"-1.5", "1.5"} & set(row.values())
+    book = load_workbook(BytesIO(b"".join(FORMATS["xlsx"].make(Transaction.objects.all()))))
+    values = {cell.data_type for row in book.active for cell in row}
+    assert "f" not in values
+
+
+def test_amounts_are_exact_in_every_format() -> None:
+    amount = "0.000000000000000000000000000001"
+    make_transaction([{"amount": amount}])
+    for name in ("csv", "csv-full", "json"):
+        assert amount in "".join(FORMATS[name].make(Transaction.objects.all()))
+    book = load_workbook(BytesIO(b"".join(FORMATS["xlsx"].make(Transaction.objects.all()))))
+    assert amount in [cell.value for row in book.active for cell in row]

@@ -1,0 +1,202 @@
+"""The ledger's transactions as files: what each format makes of a row of `exports.rows`.
+
+A text that a spreadsheet would run as a formula is written with a `'` before it, which our own
+import takes away again. Amounts are text, exact to the last digit.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from openpyxl import Workbook  # type: ignore[import-untyped]
+from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
+
+from transactions.imports.formats.generic import KOINLY_COLUMNS, OWN_COLUMNS, TYPE_OF_LABEL
+
+Row = dict[str, Any]
+Cells = dict[str, str]
+
+COLUMNS = (*KOINLY_COLUMNS, *OWN_COLUMNS)
+FULL_COLUMNS = (
+    *("Number", "Time (UTC)", "Network", "TxHash", "Account", "Status", "Type", "Method", "Block"),
+    *("Wallet", "Kind", "Amount", "Asset", "Asset Name", "Contract", "Token ID"),
+    *("Counterparty", "Counterparty Contact", "Contact", "Labels", "Note"),
+)
+CHUNK = 64 * 1024
+MAX_CELL = 32_767  # what a cell of a spreadsheet holds
+_is_formula = re.compile(r"'*[=+\-@\t\r]").match
+
+
+def safe(text: str | None) -> str:
+    """A text that no spreadsheet runs; `cells.unescaped` is the way back."""
+    return f"'{text}" if text and _is_formula(text) else text or ""
+
+
+def time_of(row: Row) -> str:
+    moment = row["timestamp"]
+    return f"{moment:%Y-%m-%d %H:%M:%S}" + (f".{moment:%f}" if moment.microsecond else "")
+
+
+def joined(labels: Sequence[str]) -> str:
+    return " | ".join(one.replace("\\", "\\\\").replace("|", "\\|") for one in labels)
+
+
+def magnitude(amount: str) -> str:
+    return amount.removeprefix("-")
+
+
+# --- Koinly's universal columns, and ours ---------------------------------------------------------
+
+
+def csv_rows(row: Row, number: str) -> list[Cells]:
+    """A transaction as the lines that our generic format reads; each has what all of them share."""
+    lines = [line for entries in by_wallet(row) for line in lines_of(entries)]
+    shared = {
+        "Date": f"{time_of(row)} UTC",
+        "Label": TYPE_OF_LABEL.get(row["type"], ""),
+        "Description": safe(row["note"]),
+        "TxHash": safe(row["known_as"]),
+        "Account": "" if row["network"] else safe(row["of_wallet"]),
+        "Network": row["network"] or "",
+        "Status": row["status"],
+        "Type": row["type"],
+        "Method": safe(row["method"]),
+        "Block": "" if row["block"] is None else str(row["block"]),
+        "Labels": safe(joined(row["label_names"])),
+        "Contact": safe(row["contact_name"]),
+    }
+    return [
+        shared | line | {"Number": f"{number}, line {place} of {len(lines)}"}
+        for place, line in enumerate(lines, start=1)
+    ]
+
+
+def by_wallet(row: Row) -> Iterator[list[Row]]:
+    wallets = dict.fromkeys(entry["wallet"] for entry in row["entry_objects"])
+    for wallet in wallets:
+        yield [entry for entry in row["entry_objects"] if entry["wallet"] == wallet]
+
+
+def lines_of(entries: list[Row]) -> Iterator[Cells]:
+    """One wallet's movements: what went out beside what came in for it, then the rest, alone."""
+    rest = [one for one in entries if one["kind"] != "fee"]
+    fees = [one for one in entries if one["kind"] == "fee"]
+    while rest:
+        one = rest.pop(0)
+        other = next((two for two in rest if belongs(one, two)), None)
+        if other:
+            rest.remove(other)
+        with_fee = (
+            fees.pop(0) if fees and one["amount"] != "0" and fees[0]["amount"] != "0" else None
+        )
+        yield line_of(one, other, with_fee)
+    for fee in fees:
+        yield line_of(fee)
+
+
+def belongs(one: Row, two: Row) -> bool:
+    """Whether one went out and the other came in, with the same on the other side."""
+    signs = {entry["amount"].startswith("-") for entry in (one, two)}
+    has_moved = "0" not in (one["amount"], two["amount"])
+    return len(signs) == 2 and has_moved and one["counterparty"] == two["counterparty"]
+
+
+def line_of(*entries: Row | None) -> Cells:
+    line: Cells = {}
+    for entry in filter(None, entries):
+        line["Wallet"] = safe(entry["wallet"])
+        if entry["counterparty"]:
+            line["Counterparty"] = entry["counterparty"]
+        side = "Received"
+        if entry["kind"] == "fee":
+            side = "Fee"
+        elif entry["amount"].startswith("-"):
+            side = "Sent"
+        line[f"{side} Amount"] = magnitude(entry["amount"])
+        line[f"{side} Currency"] = safe(entry["asset"] if is_on_chain(entry) else entry["code"])
+        line[f"{side} Contract"] = contract_of(entry)
+    return line
+
+
+def is_on_chain(entry: Row) -> bool:
+    return entry["asset_kind"] in ("native", "token", "nft")
+
+
+def contract_of(entry: Row) -> str:
+    """A token's contract, an NFT's with its number; `-` says that the code is all there is."""
+    if entry["token_id"]:
+        return f"{entry['code']}/{entry['token_id']}"
+    if entry["asset_kind"] == "token":
+        return str(entry["code"])
+    return "" if entry["asset_kind"] == "native" else "-"
+
+
+# --- Every field, an entry a line -----------------------------------------------------------------
+
+
+def full_rows(row: Row, number: str) -> Iterator[Cells]:
+    count = len(row["entry_objects"])
+    for place, entry in enumerate(row["entry_objects"], start=1):
+        yield {
+            "Number": f"{number}, line {place} of {count}",
+            "Time (UTC)": time_of(row),
+            "Network": row["network"] or "",
+            "TxHash": safe(row["known_as"]),
+            "Account": "" if row["network"] else safe(row["of_wallet"]),
+            "Status": row["status"],
+            "Type": row["type"],
+            "Method": safe(row["method"]),
+            "Block": "" if row["block"] is None else str(row["block"]),
+            "Wallet": safe(entry["wallet"]),
+            "Kind": entry["kind"],
+            "Amount": entry["amount"],
+            "Asset": safe(entry["asset"]),
+            "Asset Name": safe(entry["asset_name"]),
+            "Contract": entry["contract"] or "",
+            "Token ID": entry["token_id"],
+            "Counterparty": entry["counterparty"] or "",
+            "Counterparty Contact": safe(entry["contact"]),
+            "Contact": safe(row["contact_name"]),
+            "Labels": safe(joined(row["label_names"])),
+            "Note": safe(row["note"]),
+        }
+
+
+# --- Files ----------------------------------------------------------------------------------------
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
+    buffer = StringIO()
+    writer = csv.DictWriter(buffer, columns, restval="")
+    writer.writeheader()
+    yield buffer.getvalue()
+    for row in rows:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow(row)
+        yield buffer.getvalue()
+
+
+def xlsx_chunks(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[bytes]:
+    """A workbook, written to disk row by row and then sent; its directory comes last, so that a
+    file that was cut does not open."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Transactions")
+    sheet.append(list(columns))
+    for row in rows:
+        cells = []
+        for column in columns:
+            # As text: a number would be rounded to 15 digits.
+            cell = WriteOnlyCell(sheet, row.get(column, "")[:MAX_CELL])
+            cell.data_type = "s"
+            cells.append(cell)
+        sheet.append(cells)
+    file: IO[bytes]
+    with TemporaryFile() as file:
+        book.save(file)
+        file.seek(0)
+        while data := file.read(CHUNK):
+            yield data
