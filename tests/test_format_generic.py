@@ -288,7 +288,7 @@ SENT = "Sent Amount,Sent Currency"
         (f"{SENT},Contact", f"1,EUR,{'x' * 201}", "Contact has 201 characters"),
         (f"{SENT},Counterparty", f"1,EUR,{BOB}", "Counterparty is an address on a network"),
         (f"{SENT},Sent Contract", f"1,EUR,{COFFEE}", "Sent Contract needs a Network."),
-        (f"{SENT},Network", "1,ETH,ethereum", "needs the wallet's address; for a named account"),
+        (f"{SENT},Network", "1,ETH,ethereum", "TxHash is empty. A row with a Network needs its"),
         (f"{SENT},Network", "1,ETH,mars", "Network 'mars' is not known. Write one of: ethereum"),
         (f"{SENT},Wallet", f"1,ETH,{ALICE}", "is an address, and Network does not say"),
     ],

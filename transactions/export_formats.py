@@ -1,11 +1,10 @@
 """The ledger's transactions as files: what each format makes of a row of `exports.rows`.
 
-A text that a spreadsheet would run as a formula is written with a `'` before it, which our own
-import takes away again. Amounts are text, exact to the last digit.
+Texts are protected from spreadsheets, which our own import takes away again. Amounts are text,
+exact to the last digit.
 """
 
 import csv
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from tempfile import TemporaryFile
@@ -15,6 +14,7 @@ from openpyxl import Workbook  # type: ignore[import-untyped]
 from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 
 from transactions.imports.formats.generic import KOINLY_COLUMNS, OWN_COLUMNS, TYPE_OF_LABEL
+from txsite.spreadsheets import protected
 
 Row = dict[str, Any]
 Cells = dict[str, str]
@@ -27,12 +27,6 @@ FULL_COLUMNS = (
 )
 CHUNK = 64 * 1024
 MAX_CELL = 32_767  # what a cell of a spreadsheet holds
-_is_formula = re.compile(r"'*[=+\-@\t\r]").match
-
-
-def safe(text: str | None) -> str:
-    """A text that no spreadsheet runs; `cells.unescaped` is the way back."""
-    return f"'{text}" if text and _is_formula(text) else text or ""
 
 
 def time_of(row: Row) -> str:
@@ -57,16 +51,16 @@ def csv_rows(row: Row, number: str) -> list[Cells]:
     shared = {
         "Date": f"{time_of(row)} UTC",
         "Label": TYPE_OF_LABEL.get(row["type"], ""),
-        "Description": safe(row["note"]),
-        "TxHash": safe(row["known_as"]),
-        "Account": "" if row["network"] else safe(row["of_wallet"]),
+        "Description": protected(row["note"]),
+        "TxHash": protected(row["known_as"]),
+        "Account": "" if row["network"] else protected(row["of_wallet"]),
         "Network": row["network"] or "",
         "Status": row["status"],
         "Type": row["type"],
-        "Method": safe(row["method"]),
+        "Method": protected(row["method"]),
         "Block": "" if row["block"] is None else str(row["block"]),
-        "Labels": safe(joined(row["label_names"])),
-        "Contact": safe(row["contact_name"]),
+        "Labels": protected(joined(row["label_names"])),
+        "Contact": protected(row["contact_name"]),
     }
     return [
         shared | line | {"Number": f"{number}, line {place} of {len(lines)}"}
@@ -92,9 +86,20 @@ def lines_of(entries: list[Row]) -> Iterator[Cells]:
         with_fee = (
             fees.pop(0) if fees and one["amount"] != "0" and fees[0]["amount"] != "0" else None
         )
-        yield line_of(one, other, with_fee)
+        line = line_of(one, other, with_fee)
+        beside = sum(is_equal_but_for_the_other_side(one, two) for two in entries)
+        if beside and not other:
+            line["Counterparty"] = f"?{beside}"
+        yield line
     for fee in fees:
         yield line_of(fee)
+
+
+def is_equal_but_for_the_other_side(one: Row, two: Row) -> bool:
+    """Whether `two` tells the other side of a movement that could be `one`, which does not."""
+    is_open = not one["counterparty"] and is_on_chain(one)
+    same = ("wallet", "asset_kind", "code", "token_id", "amount", "kind")
+    return bool(is_open and two["counterparty"]) and all(one[k] == two[k] for k in same)
 
 
 def belongs(one: Row, two: Row) -> bool:
@@ -107,7 +112,7 @@ def belongs(one: Row, two: Row) -> bool:
 def line_of(*entries: Row | None) -> Cells:
     line: Cells = {}
     for entry in filter(None, entries):
-        line["Wallet"] = safe(entry["wallet"])
+        line["Wallet"] = protected(entry["wallet"])
         if entry["counterparty"]:
             line["Counterparty"] = entry["counterparty"]
         side = "Received"
@@ -116,7 +121,9 @@ def line_of(*entries: Row | None) -> Cells:
         elif entry["amount"].startswith("-"):
             side = "Sent"
         line[f"{side} Amount"] = magnitude(entry["amount"])
-        line[f"{side} Currency"] = safe(entry["asset"] if is_on_chain(entry) else entry["code"])
+        line[f"{side} Currency"] = protected(
+            entry["asset"] if is_on_chain(entry) else entry["code"]
+        )
         line[f"{side} Contract"] = contract_of(entry)
     return line
 
@@ -144,24 +151,24 @@ def full_rows(row: Row, number: str) -> Iterator[Cells]:
             "Number": f"{number}, line {place} of {count}",
             "Time (UTC)": time_of(row),
             "Network": row["network"] or "",
-            "TxHash": safe(row["known_as"]),
-            "Account": "" if row["network"] else safe(row["of_wallet"]),
+            "TxHash": protected(row["known_as"]),
+            "Account": "" if row["network"] else protected(row["of_wallet"]),
             "Status": row["status"],
             "Type": row["type"],
-            "Method": safe(row["method"]),
+            "Method": protected(row["method"]),
             "Block": "" if row["block"] is None else str(row["block"]),
-            "Wallet": safe(entry["wallet"]),
+            "Wallet": protected(entry["wallet"]),
             "Kind": entry["kind"],
             "Amount": entry["amount"],
-            "Asset": safe(entry["asset"]),
-            "Asset Name": safe(entry["asset_name"]),
+            "Asset": protected(entry["asset"]),
+            "Asset Name": protected(entry["asset_name"]),
             "Contract": entry["contract"] or "",
             "Token ID": entry["token_id"],
             "Counterparty": entry["counterparty"] or "",
-            "Counterparty Contact": safe(entry["contact"]),
-            "Contact": safe(row["contact_name"]),
-            "Labels": safe(joined(row["label_names"])),
-            "Note": safe(row["note"]),
+            "Counterparty Contact": protected(entry["contact"]),
+            "Contact": protected(row["contact_name"]),
+            "Labels": protected(joined(row["label_names"])),
+            "Note": protected(row["note"]),
         }
 
 

@@ -24,6 +24,7 @@ from transactions.export_formats import (
     xlsx_chunks,
 )
 from transactions.filters import TransactionFilter
+from transactions.imports import labels
 from transactions.models import Asset, Entry, Transaction, TransactionLabel
 from txsite.freshness.middleware import snapshot
 
@@ -93,6 +94,12 @@ def xlsx_file(
         yield from xlsx_chunks(FULL_COLUMNS, numbered(queryset, full_rows))
 
 
+def bip329(queryset: QuerySet[Transaction], request: HttpRequest | None = None) -> Iterator[str]:
+    """The labels of Bitcoin's transactions; of the whole ledger also all that wallets told else."""
+    with snapshot(request):
+        yield from labels.lines_for(queryset, with_rest=not queryset.query.where)
+
+
 def rows(queryset: QuerySet[Transaction]) -> QuerySet[Transaction, dict[str, Any]]:
     """Made in PostgreSQL, entries and labels with each row, so that no row costs a query."""
     return (
@@ -101,7 +108,7 @@ def rows(queryset: QuerySet[Transaction]) -> QuerySet[Transaction, dict[str, Any
             known_as=Coalesce("txid", "external_id"),
             of_wallet=wallet_name("source_wallet__"),
             contact_name=F("contact__name"),
-            label_names=ArraySubquery(labels()),
+            label_names=ArraySubquery(names_of_labels()),
             entry_objects=ArraySubquery(entries()),
         )
         .order_by(
@@ -131,7 +138,7 @@ def wallet_name(prefix: str) -> Coalesce:
     return Coalesce(f"{prefix}address__value", f"{prefix}name")
 
 
-def labels() -> QuerySet[TransactionLabel, Any]:
+def names_of_labels() -> QuerySet[TransactionLabel, Any]:
     return (
         TransactionLabel.objects.filter(transaction=OuterRef("pk"))
         .order_by(Collate("label__name", "C"))
@@ -213,6 +220,7 @@ FORMATS = {
         "transactions.xlsx",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ),
+    "bip329": Format("Labels (BIP-329)", bip329, "labels.jsonl", "application/x-ndjson"),
     "json": Format("JSON lines", json_lines, "transactions.jsonl", "application/x-ndjson"),
 }
 

@@ -555,3 +555,28 @@ class ImportLine(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.number}: {self.outcome}"
+
+
+class LabelRecord(models.Model):
+    """A line of a wallet's labels (BIP-329), as it stood in the file.
+
+    Kept for what we have no place for, for transactions that are still to come, and so that an
+    export gives back what an import brought. Several lines can be about one thing.
+    """
+
+    type = models.CharField(max_length=64)
+    ref = models.CharField(max_length=1_000)
+    position = models.PositiveIntegerField(help_text="Among the lines about the same, from 0.")
+    raw = models.TextField()
+
+    class Meta:
+        verbose_name = "label record"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["type", "ref", "position"], name="label_record_is_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.ref}"

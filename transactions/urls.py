@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from transactions import edit_views, exports, views
+from transactions import edit_views, exports, label_views, views
 from transactions.import_urls import import_urls
 
 urlpatterns = [
@@ -17,5 +17,6 @@ urlpatterns = [
         path(f"{what}s/complete/", views.complete, {"what": what}, name=f"{what}-complete")
         for what in ("label", "wallet", "asset")
     ),
+    path("labels/import/", label_views.import_labels, name="labels-import"),
     *import_urls,
 ]

@@ -19,6 +19,7 @@ from django.utils import timezone
 from transactions.imports import progress
 from transactions.imports.formats import open_table
 from transactions.imports.formats.reader import header_of
+from transactions.imports.labels import attach_to
 from transactions.imports.merge import merge
 from transactions.imports.progress import Progress
 from transactions.imports.rows import FileError, Options, Question, Reading
@@ -168,6 +169,8 @@ def _import(
         if batch.shown and Trial.of(cursor, batch.pk).digest != batch.shown:
             raise Differs
         _finish(batch, reading, counts, made=made(cursor))
+        cursor.execute("SELECT id FROM told_transaction WHERE known_id IS NULL")
+        attach_to(pk for (pk,) in cursor.fetchall())
 
 
 @contextmanager

@@ -153,7 +153,7 @@ ADD_WALLETS = """
 TOLD_MOVEMENTS = """
     DROP TABLE IF EXISTS pg_temp.told_movement;
     CREATE TEMP TABLE told_movement ON COMMIT DROP AS
-    SELECT m.line, m.position, trim_scale(m.amount) AS amount, m.kind, w.id AS wallet_id,
+    SELECT m.line, m.position, trim_scale(m.amount) AS amount, m.kind, m.beside, w.id AS wallet_id,
         l.family, nullif(m.counterparty, '') AS counterparty, m.symbol, m.name, m.token_id,
         CASE WHEN m.asset_kind <> 'code' THEN m.asset_kind
             WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN 'fiat' ELSE 'exchange' END AS asset_kind,
@@ -336,7 +336,7 @@ TOLD_ENTRIES = """
         SELECT t.id AS transaction_id, t.known_id, l.line, m.position, m.wallet_id,
             a.id AS asset_id, m.kind::varchar AS kind, c.id AS counterparty_id,
             CASE WHEN undone.is_true THEN 0 ELSE m.amount END AS amount,
-            undone.is_true AS is_undone
+            undone.is_true AS is_undone, m.beside
         FROM told_movement m
         JOIN told_line l ON l.line = m.line
         JOIN told_transaction t ON t.number = l.number
@@ -351,7 +351,7 @@ TOLD_ENTRIES = """
             PARTITION BY transaction_id, wallet_id, asset_id, kind, counterparty_id, amount,
                 is_undone
             ORDER BY line, position
-        ) - 1 AS ordinal
+        ) - 1 + beside AS ordinal
         FROM movement
     )
     SELECT transaction_id, known_id, line, position, wallet_id, asset_id, kind, counterparty_id,

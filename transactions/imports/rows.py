@@ -42,6 +42,7 @@ class Movement:
     kind: EntryKind = "transfer"
     counterparty: str = ""  # an address, normalised for the network's family; empty = unknown
     wallet: str = ""  # another than the row's, where one row has both sides of a transfer
+    beside: int = 0  # so many equal movements, whose counterparty is known, are not this one
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from contacts.addresses import AddressError, normalise
+from txsite.spreadsheets import unprotected
 
 MAX_INTEGER_DIGITS = 78  # a uint256 has at most 78
 MAX_DECIMALS = 30
@@ -35,7 +36,6 @@ _numeric_date = re.compile(
     r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
 ).fullmatch
 _money = re.compile(r"(-?)\W*?(?:[A-Z]{1,3})?\W*?(-?[0-9][0-9,.]*(?:[eE]-?[0-9]+)?)").fullmatch
-_protected = re.compile(r"'+[=+\-@\t\r]").match
 _evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
 _hex_txid = re.compile(r"[0-9a-f]{64}").fullmatch
 _wallet_txid = re.compile(r"[0-9a-f]{60,70}").fullmatch
@@ -293,16 +293,11 @@ def _not_a_hash(text: str, column: str, form: str, length: int) -> Unreadable:
     return Unreadable(f"{column} {why}. It must be {form}: copy it whole from the explorer.")
 
 
-def unescaped(text: str) -> str:
-    """A text without the `'` that keeps a spreadsheet from running it as a formula."""
-    return text[1:] if _protected(text) else text
-
-
 def line_text(text: str, column: str, limit: int = MAX_NAME) -> str:
     """One line of text of at most `limit` characters, in Unicode's composed form."""
     if not text:
         return text
-    text = _within(unescaped(text), column, limit)
+    text = _within(unprotected(text), column, limit)
     if _unfit_in_line(text):
         raise Unreadable(
             f"{column} {shown(text)} contains a line break or a control character. "
@@ -315,7 +310,7 @@ def note_text(text: str, column: str) -> str:
     """Text that may have line breaks, of at most 10,000 characters."""
     if not text:
         return text
-    text = _within(unescaped(text).replace("\r\n", "\n").replace("\r", "\n"), column, MAX_NOTE)
+    text = _within(unprotected(text).replace("\r\n", "\n").replace("\r", "\n"), column, MAX_NOTE)
     if _unfit_in_note(text):
         raise Unreadable(f"{column} contains a control character. Remove it in the file.")
     return text

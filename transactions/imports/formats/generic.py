@@ -33,6 +33,7 @@ from transactions.imports.rows import (
     Status,
     Table,
 )
+from txsite.spreadsheets import unprotected
 
 KOINLY_COLUMNS = (
     "Date",
@@ -88,6 +89,8 @@ TYPES = (
     "fee",
     "other",
 )
+# Not known, and not one of so many equal movements whose other side is, as our export has it.
+_beside = re.compile(r"\?([0-9]{1,6})").fullmatch
 CODE_ALONE = "-"  # in the place of a contract: the asset is known by its code
 _numbered = re.compile(r"([0-9]+) of ([0-9]+), line ([0-9]+) of ([0-9]+)").fullmatch
 STATUSES: dict[str, Status] = {"": "ok", "ok": "ok", "failed": "failed", "pending": "pending"}
@@ -188,7 +191,7 @@ def place_of(network: str, wallet: str, said: Options) -> Place:
         raise Unreadable(
             f"Network {shown(network)} is not known. Write one of: {', '.join(NETWORKS)}."
         )
-    if not looks_like_address(wallet) and wallet != said.wallet:
+    if not looks_like_address(wallet):
         return Place(network, wallet)  # a wallet of many addresses, which has a name
     return Place(network, _own_address(wallet, network))
 
@@ -294,7 +297,7 @@ def type_and_labels(line: Line) -> tuple[str, tuple[str, ...]]:
     type_ = line.type.lower()
     if type_ and type_ not in TYPES:
         raise Unreadable(f"Type {shown(line.type)} is not known. Write one of: {', '.join(TYPES)}.")
-    labels = [_unmasked(part.strip()) for part in f" {cells.unescaped(line.labels)} ".split(" | ")]
+    labels = [_unmasked(part.strip()) for part in f" {unprotected(line.labels)} ".split(" | ")]
     meant = KOINLY_TYPES.get(line.label.lower(), line.label.lower())
     if meant in TYPES and type_ in ("", meant):
         type_ = meant
@@ -384,6 +387,8 @@ def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, 
     is_named = place.network or line.txhash
     if not movements or not (is_named or any(leg.amount for leg in legs)):
         raise Unreadable("nothing moved: all amounts are empty or 0. Write what was moved.")
+    if beside := _beside(line.counterparty):
+        movements = tuple(replace(one, beside=int(beside[1])) for one in movements)
     type_, labels = type_and_labels(line)
     account = "" if place.network else cells.line_text(line.account, "Account")
     if account and account != place.wallet:
@@ -432,6 +437,8 @@ def _legs(line: Line, place: Place) -> tuple[Leg, Leg, Leg]:
 
 
 def _counterparty(line: Line, place: Place) -> str:
+    if _beside(line.counterparty):
+        return ""
     if line.counterparty and not place.network:
         raise Unreadable(
             "Counterparty is an address on a network, and this row has none. Leave it empty, or "

@@ -1,0 +1,47 @@
+"""`manage.py import_labels FILE`"""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from transactions.imports.labels import KEEP, MERGE, REPLACE, LabelsError, carry_out
+
+
+class Command(BaseCommand):
+    help = "Imports a wallet's labels (BIP-329). Those of transactions to come wait for them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", metavar="FILE")
+        parser.add_argument(
+            "--conflicts",
+            choices=[KEEP, REPLACE, MERGE],
+            default=KEEP,
+            help="what becomes of a transaction that is labelled otherwise (keep)",
+        )
+
+    def handle(self, *args: Any, **said: Any) -> None:
+        path = Path(said["file"])
+        try:
+            plan = carry_out(path.read_bytes(), default=said["conflicts"])
+        except OSError as problem:
+            raise CommandError(f"{path}: {problem.strerror}.") from problem
+        except LabelsError as problem:
+            raise CommandError(f"{path}: {problem}") from problem
+        for line, why in plan.rejected:
+            self.stdout.write(f"Line {line}: {why}")
+        for change in plan.changes:
+            if change.outcome == "conflict":
+                self.stdout.write(
+                    f"Line {change.line}: {change.ref} has “{change.ours.text}”, and the file "
+                    f"“{change.told.text}” ({said['conflicts']})"
+                )
+            if change.remark:
+                self.stdout.write(f"Line {change.line}: {change.remark}")
+        self.stdout.write(
+            f"{path}: {plan.count('new')} labelled, {plan.count('known')} known, "
+            f"{plan.count('conflict')} in conflict, {plan.count('later')} for transactions to "
+            f"come, {plan.count('kept')} others kept, {len(plan.rejected)} rejected"
+        )
+        if plan.rejected and not plan.changes:
+            raise CommandError(f"Nothing was imported from {path}.")

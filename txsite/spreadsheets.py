@@ -1,0 +1,16 @@
+"""Texts in files that people open in a spreadsheet, which would run some of them as formulas."""
+
+import re
+
+_is_formula = re.compile(r"'*[=+\-@\t\r]").match
+_is_protected = re.compile(r"'+[=+\-@\t\r]").match
+
+
+def protected(text: str | None) -> str:
+    """A text that no spreadsheet runs: one that looks like a formula has a `'` before it."""
+    return f"'{text}" if text and _is_formula(text) else text or ""
+
+
+def unprotected(text: str) -> str:
+    """What was protected, as it was; any other text as it is."""
+    return text[1:] if _is_protected(text) else text
