@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from contacts import views
+from contacts import book_views, views
 
 urlpatterns = [
     path("", views.contact_list, name="contact-list"),
     path("add/", views.contact_add, name="contact-add"),
+    path("import/", book_views.import_contacts, name="contacts-import"),
+    path("export/", book_views.export_contacts, name="contacts-export"),
     path("complete/", views.contact_complete, name="contact-complete"),
     path("<int:pk>/", views.contact_detail, name="contact-detail"),
     path("<int:pk>/edit/", views.contact_edit, name="contact-edit"),
