@@ -30,6 +30,7 @@ from txsite.tables import ListForm, Ordering, Page
 SECONDS_TO_WAIT = 3
 RAW_SHOWN = 500
 ORDERINGS = {"time": Ordering(F("made_at"), "time", newest_first=True)}
+UNKNOWN = "None of the first"  # lines has the columns of a known format
 EDITED_SHOWN = 200
 CHANGED_SINCE = "The ledger has changed since you looked, so nothing was taken back. Look again."
 NOT_STARTED = "The import could not be started. The server's log says why."
@@ -125,7 +126,8 @@ def show_batch(
             "state": state,
             "is_running": state in ("running", "starting"),
             "progress": running.get(batch.pk),
-            "can_begin": can_begin(batch, state),
+            "can_begin": can_begin(batch, state) and not batch.is_unknown,
+            "can_map": batch.has_content and batch.is_unknown,
             "left_out": batch.rejected + batch.conflict,
             "answers": answers or AnswersForm(batch.options.get("questions", [])),
             "place": place,
@@ -288,7 +290,8 @@ def run_again(batches: Any, **fields: Any) -> bool:
 def with_content() -> Any:
     """Batches that know whether their upload is still there, without reading it."""
     return ImportBatch.objects.defer("content", "made").annotate(
-        has_content=Q(content__isnull=False)
+        has_content=Q(content__isnull=False),
+        is_unknown=Q(status=ImportBatch.Status.FAILED, error__startswith=UNKNOWN),
     )
 
 

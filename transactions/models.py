@@ -580,3 +580,16 @@ class LabelRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.ref}"
+
+
+class ImportMapping(models.Model):
+    """How a person said that the columns of some table are to be read."""
+
+    name = models.CharField(max_length=50, unique=True, validators=[one_line])
+    mapping = models.JSONField(help_text="As in `manage.py import_transactions --mapping`.")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

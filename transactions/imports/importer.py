@@ -18,14 +18,16 @@ from django.utils import timezone
 
 from transactions.imports import progress
 from transactions.imports.formats import open_table
+from transactions.imports.formats.accounts import AccountFile
+from transactions.imports.formats.mapped import formats_of, mapping_of
 from transactions.imports.formats.reader import header_of
 from transactions.imports.labels import attach_to
 from transactions.imports.merge import merge
 from transactions.imports.progress import Progress
-from transactions.imports.rows import FileError, Options, Question, Reading
+from transactions.imports.rows import FileError, Options, Question, Reading, UnknownColumns
 from transactions.imports.staging import stage
 from transactions.imports.trial import Trial, made
-from transactions.models import ImportBatch, ImportLine, Wallet
+from transactions.models import ImportBatch, ImportLine, ImportMapping, Wallet
 
 CANCELLED = "The import was cancelled. Nothing of the file is in the ledger."
 CHANGED_MEANWHILE = (
@@ -117,6 +119,9 @@ def import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) 
         options = batch.options | {"questions": questions}
         _change(batch, status=ImportBatch.Status.WAITING, options=options)
         raise
+    except UnknownColumns as problem:
+        _fail(batch, str(problem))  # its columns can still be mapped
+        raise
     except FileError as problem:
         _fail(batch, str(problem), content=None)
         raise
@@ -189,7 +194,7 @@ def said_by_import(cursor: CursorWrapper, batch: ImportBatch) -> Iterator[None]:
 
 
 def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
-    format_, table = open_table(file, batch.file_name, batch.format)
+    format_, table = open_table(file, batch.file_name, batch.format, mapped_formats())
     options = options_of(batch.options)
     questions = format_.questions(table, options)
     if questions:
@@ -209,6 +214,10 @@ def _try(batch: ImportBatch, cursor: CursorWrapper, reading: Reading) -> None:
         trial.put_lines(cursor, kept)
         balances = trial.balances(cursor)
     _finish(batch, reading, counts, shown=trial.digest, balances=balances)
+
+
+def mapped_formats() -> tuple[AccountFile, ...]:
+    return formats_of(mapping_of(one.mapping) for one in ImportMapping.objects.all())
 
 
 def remembered(question: Question, format_name: str) -> Question:

@@ -67,7 +67,7 @@ class Change:
     outcome: str  # new, known, conflict, later, kept
     told: Meaning = Meaning()
     ours: Meaning = Meaning()
-    transaction: int | None = None
+    transaction: Any = None
     remark: str = ""
 
     @property

@@ -18,6 +18,10 @@ class FileError(Exception):
     """The file as a whole cannot be imported; the message says where, why and what to do."""
 
 
+class UnknownColumns(FileError):
+    """The file's columns are those of no known format."""
+
+
 @dataclass(frozen=True)
 class AssetName:
     """An asset as a file names it.

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from transactions.imports.formats import open_table
-from transactions.imports.importer import options_of, said_by_import
+from transactions.imports.importer import mapped_formats, options_of, said_by_import
 from transactions.imports.merge import merge_once_more, wait_for_others
 from transactions.imports.rows import FileError
 from transactions.imports.staging import stage
@@ -184,7 +184,7 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
             )
         file = BytesIO(other.content)
         try:
-            format_, table = open_table(file, other.file_name, other.format)
+            format_, table = open_table(file, other.file_name, other.format, mapped_formats())
             stage(cursor, format_.read(table, options_of(other.options)))
         except FileError as problem:
             raise CannotUndo(

@@ -84,6 +84,7 @@ class AccountFile:
     columns: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
     passes_over: Callable[[Line], bool] = lambda line: False
     has_unique_ids: bool = False
+    date_order: str = ""
 
     def matches(self, header: tuple[str, ...]) -> bool:
         found = {name.casefold() for name in self.columns(header)}
@@ -110,7 +111,7 @@ class AccountFile:
                 f"{times[0] if times else 'missing'}."
             )
             found.append(Question("timezone", text))
-        if cells.is_order_open(times) and not options.date_order:
+        if cells.is_order_open(times) and not (options.date_order or self.date_order):
             example = next(time for time in times if cells.is_order_open([time]))
             text = f"Is {example} a day before a month, or a month before a day?"
             found.append(Question("date_order", text, ("dmy", "mdy")))
@@ -119,8 +120,8 @@ class AccountFile:
     def read(self, table: Table, options: Options) -> Reading:
         if questions := self.questions(table, options):
             raise FileError(" ".join(question.text for question in questions))
-        order = options.date_order
-        if self.date_column:
+        order = options.date_order or self.date_order
+        if self.date_column and not self.date_order:
             times = [line[self.date_column] for line in self._lines(table)]
             order = cells.order_of(times) or order
         context = Context(UTC if self.is_utc else options.timezone or UTC, order)

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from transactions.imports.formats import json_table
 from transactions.imports.formats.cells import Unreadable, shown
-from transactions.imports.rows import FileError, Format, Rejected, Table
+from transactions.imports.rows import FileError, Format, Rejected, Table, UnknownColumns
 
 R = TypeVar("R")
 
@@ -137,12 +137,29 @@ def _columns(line: str) -> list[str]:
     )
 
 
-def _unknown_columns(found: list[str], formats: Sequence[Format]) -> FileError:
+def open_any(file: BinaryIO, file_name: str) -> Table:
+    """A file of an unknown kind as a table: its header is the longest of its first lines."""
+    encoding = encoding_of(file)
+    found: list[tuple[int, int, str, tuple[str, ...]]] = []
+    with closing(lines_of(file, encoding)) as lines:
+        for number, line in enumerate(islice(lines, HEADER_WITHIN), 1):
+            for delimiter in DELIMITERS:
+                header = _header_cells(line, delimiter)
+                found.append((len(header), -number, delimiter, header))
+    width, number, delimiter, header = max(found, default=(0, 0, ",", ()))
+    if width < 2:
+        raise FileError("No line of the file's beginning has columns. Is it a table?")
+    table = Table(file, encoding, delimiter, header, -number, file_name)
+    _check_header(table, may_repeat=False)
+    return table
+
+
+def _unknown_columns(found: list[str], formats: Sequence[Format]) -> UnknownColumns:
     if not found:
-        return FileError("The file is empty. Export it again.")
+        return UnknownColumns("The file is empty. Export it again.")
     columns = ", ".join(shown(name) for name in found[:30]) + (", …" if len(found) > 30 else "")
     known = "; ".join(f"{candidate.title} ({candidate.name})" for candidate in formats)
-    return FileError(
+    return UnknownColumns(
         f"None of the first {HEADER_WITHIN} lines has the columns of a known format. Columns "
         f"found: {columns}. Formats known: {known}. Export the file in one of these."
     )

@@ -1,5 +1,6 @@
 """`manage.py import_transactions FILE…`"""
 
+import json
 import sys
 from argparse import SUPPRESS
 from collections.abc import Iterable
@@ -14,10 +15,11 @@ from django.db import OperationalError, transaction
 
 from contacts.networks import NETWORKS
 from transactions.imports.formats import FORMATS
+from transactions.imports.formats.mapped import PREFIX, mapping_of
 from transactions.imports.importer import Unanswered, import_batch, new_batch
 from transactions.imports.progress import Progress
 from transactions.imports.rows import FileError, Question
-from transactions.models import ImportBatch, ImportLine
+from transactions.models import ImportBatch, ImportLine, ImportMapping
 
 OPTIONS = ("wallet", "network", "timezone", "date_order")
 # What is told of each line, and how the others are counted.
@@ -44,6 +46,11 @@ class Command(BaseCommand):
         formats = ", ".join(known.name for known in FORMATS)
         parser.add_argument("files", nargs="*", metavar="FILE")
         parser.add_argument("--format", default="", help=f"one of {formats}")
+        parser.add_argument(
+            "--mapping",
+            metavar="JSON",
+            help="a file that says what the columns of an unknown table are; it is kept",
+        )
         parser.add_argument("--wallet", default="", help="your address, or the account's name")
         parser.add_argument("--network", default="", help="such as ethereum, polygon or bitcoin")
         parser.add_argument("--timezone", default="", help="such as Europe/Berlin")
@@ -58,6 +65,8 @@ class Command(BaseCommand):
         self.options = {name: said[name] for name in OPTIONS}
         self.format, self.is_dry_run = said["format"], said["dry_run"]
         self.check_options()
+        if said["mapping"]:
+            self.format = self.keep_mapping(said["mapping"])
         try:
             if said["batch"] is not None:
                 self.import_upload(said["batch"])
@@ -74,6 +83,21 @@ class Command(BaseCommand):
             raise CommandError(
                 f"--network {network} is not known. Choose one of: {', '.join(NETWORKS)}."
             )
+
+    def keep_mapping(self, path: str) -> str:
+        """The name of the format that the mapping makes."""
+        try:
+            mapping = mapping_of(json.loads(Path(path).read_text()))
+        except OSError as problem:
+            raise CommandError(f"{path}: {problem.strerror}.") from problem
+        except ValueError as problem:
+            raise CommandError(f"{path} is not JSON: {problem}.") from problem
+        except FileError as problem:
+            raise CommandError(f"{path}: {problem}") from problem
+        ImportMapping.objects.update_or_create(
+            name=mapping.name, defaults={"mapping": mapping.as_json()}
+        )
+        return f"{PREFIX}{mapping.name}"
 
     def import_files(self, paths: list[str]) -> None:
         if not paths:

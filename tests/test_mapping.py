@@ -1,0 +1,123 @@
+"""A table of an unknown kind: its columns are mapped once, and known from then on."""
+
+import json
+from io import BytesIO, StringIO
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.test import Client
+from factories import make_user
+
+from transactions.imports.importer import import_batch, new_batch
+from transactions.imports.rows import FileError
+from transactions.models import ImportBatch, ImportMapping, Transaction
+
+BANK = (
+    "Account statement of 2024\n\nDay;Sum;Unit;Costs;Text;Ref\n"
+    "31.01.2024 10:00;-1.234,56;EUR;1,50;Rent;r-1\n01.02.2024 11:00;0,5;BTC;;Gift;r-2\n"
+    "02.02.2024 11:00;half;BTC;;Gift;r-3\n"
+)
+COLUMNS = {"date": "Day", "amount": "Sum", "currency": "Unit", "fee_amount": "Costs"}
+COLUMNS |= {"fee_currency": "Unit", "note": "Text", "id": "Ref"}
+MAPPING: dict[str, Any] = {"name": "My bank", "columns": COLUMNS, "decimal": ","}
+MAPPING |= {"header": ["Day", "Sum", "Unit", "Costs", "Text", "Ref"]}
+
+
+def moved() -> list[tuple[str, list[str]]]:
+    return [
+        (one.note, [f"{entry.amount:f}" for entry in one.entries.order_by("amount")])
+        for one in Transaction.objects.order_by("timestamp")
+    ]
+
+
+EXPECTED = [("Rent", ["-1234.56", "-1.5"]), ("Gift", ["0.5"])]
+
+
+@pytest.mark.django_db
+def test_command_reads_an_unknown_table_by_a_mapping_and_keeps_it(tmp_path: Path) -> None:
+    (tmp_path / "bank.csv").write_text(BANK)
+    (tmp_path / "mapping.json").write_text(json.dumps(MAPPING))
+    out = StringIO()
+    said = ["--wallet", "Bank", "--timezone", "UTC"]
+    call_command(
+        "import_transactions",
+        str(tmp_path / "bank.csv"),
+        "--mapping",
+        str(tmp_path / "mapping.json"),
+        *said,
+        stdout=out,
+    )
+    assert moved() == EXPECTED
+    assert "Line 6: Sum 'half' is not an amount" in out.getvalue()
+    # The same header is known from now on.
+    call_command("import_transactions", str(tmp_path / "bank.csv"), *said, stdout=out)
+    assert "0 new, 2 known" in out.getvalue()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "A mapping is a JSON object such as"),
+        ('{"name": "x", "columns": {}}', "Say which column is the date"),
+        ('{"name": "x", "columns": {"date": "a", "amount": "b"}}', "currency of the amount"),
+        ('{"name": "x", "columns": {"date": "a", "sum": "b"}}', "The fields are: date"),
+        ('{"name": "", "columns": {"date": "a"}}', "Give the mapping a name"),
+    ],
+)
+def test_mapping_that_is_none_says_why(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "mapping.json"
+    path.write_text(text)
+    with pytest.raises(CommandError, match=told):
+        call_command("import_transactions", "x.csv", "--mapping", str(path))
+
+
+def ended(pk: int) -> ImportBatch:
+    end = monotonic() + 30
+    while ImportBatch.objects.filter(pk=pk, status="running").exists():
+        assert monotonic() < end
+        sleep(0.05)
+    return ImportBatch.objects.get(pk=pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_page_shows_samples_as_they_would_be_read_and_reads_the_file(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    file = SimpleUploadedFile("bank.csv", BANK.encode())
+    client.post("/imports/", {"file": file, "wallet": "Bank", "timezone": "UTC"})
+    batch = ended(ImportBatch.objects.get().pk)
+    assert batch.status == "failed"
+    url = f"{batch.get_absolute_url()}columns/"
+    assert url in client.get(batch.get_absolute_url()).content.decode()
+    page = client.get(url).content.decode()
+    assert "1.234,56" in page
+    form: dict[str, Any] = {f"column {name}": column for name, column in COLUMNS.items()}
+    form |= {"decimal": ",", "date_order": "", "name": ""}
+    assert "Give the mapping a name" in client.post(url, form).content.decode()
+    form["name"] = "My bank"
+    shown = client.post(url, form | {"show": ""}).content.decode()
+    assert "-1234.56 EUR, fee -1.5 EUR" in shown
+    assert "Sum &#x27;half&#x27; is not an amount" in shown
+    assert not ImportMapping.objects.exists()
+    assert client.post(url, form).status_code == 303
+    batch = ended(batch.pk)
+    assert (batch.status, batch.new, batch.rejected) == ("shown", 2, 1)
+    client.post(f"{batch.get_absolute_url()}confirm/", {"shown": batch.shown})
+    assert ended(batch.pk).status == "imported"
+    assert moved() == EXPECTED
+    assert client.get(url).status_code == 404
+
+
+@pytest.mark.django_db
+def test_file_that_is_no_table_is_not_to_be_mapped(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    batch = new_batch(BytesIO(b"no table\nat all\n"), "x.csv")
+    batch.save()
+    with pytest.raises(FileError):
+        import_batch(batch, BytesIO(b"no table\nat all\n"))
+    assert client.get(f"{batch.get_absolute_url()}columns/").status_code == 404
