@@ -28,6 +28,7 @@ REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-diagno
 HOST = "127.0.0.1"
 PROOFS = {
     "diagnosis": "tests/diagnosis/run.py",
+    "formats": "tests/prover/formats.py",
     "freshness": "tests/prover/run.py",
     "live": "tests/prover/live.py",
     "revisions": "tests/prover/revisions.py",

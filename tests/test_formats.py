@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from files import ALICE, DATA, questions, reading, sample
+from prover.formats import try_sample
 
 from transactions.imports.formats import FORMATS, open_table
 from transactions.imports.importer import Unanswered, import_batch, new_batch
@@ -195,3 +196,11 @@ def test_nft_is_one_of_its_number() -> None:
 def test_no_format_asks_django_for_anything() -> None:
     for path in Path("transactions/imports/formats").glob("*.py"):
         assert "django" not in path.read_text().casefold().replace("no django", ""), path
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_damaged_file_is_read_or_refused_with_a_sentence(name: str) -> None:
+    """In short; `dev.py prove formats` tries many more."""
+    _, outcomes, failures = try_sample((name, 150, 7))
+    assert failures == []
+    assert outcomes.total() == 150

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import ZERO, Unreadable, shown
-from transactions.imports.formats.reader import Record, records, rows_of
+from transactions.imports.formats.reader import Line, Record, line_of, records, rows_of
 from transactions.imports.rows import (
     AssetName,
     FileError,
@@ -30,7 +30,6 @@ from transactions.imports.rows import (
     Table,
 )
 
-Line = dict[str, str]  # column, in small letters -> cell without spaces around it
 _contract = re.compile(r"0x[0-9a-fA-F]{40}").fullmatch
 _number_and_unit = re.compile(r"(\S+) (\S.*)").fullmatch
 
@@ -135,18 +134,16 @@ class AccountFile:
         )
 
     def _lines(self, table: Table) -> Iterator[Line]:
-        return (self._line(table, one) for one in records(table) if isinstance(one, Record))
-
-    def _line(self, table: Table, record: Record) -> Line:
-        names = (name.casefold() for name in self.columns(table.header))
-        return dict(zip(names, map(str.strip, record.cells), strict=True))
+        columns = self.columns(table.header)
+        return (line_of(one, columns) for one in records(table) if isinstance(one, Record))
 
     def _rows(self, table: Table, context: Context) -> Iterator[Row | Rejected]:
         repeats: Counter[str] = Counter()
         seen: dict[str, int] = {}
+        columns = self.columns(table.header)
 
         def read(record: Record) -> Row | None:
-            line = self._line(table, record)
+            line = line_of(record, columns)
             if self.passes_over(line):
                 return None
             told = self.read_line(line, context)

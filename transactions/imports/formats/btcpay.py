@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import Unreadable, shown
-from transactions.imports.formats.electrum import line_of
-from transactions.imports.formats.reader import Record, rows_of
+from transactions.imports.formats.reader import Line, Record, line_of, rows_of
 from transactions.imports.formats.wallets import NATIVE, network_of, txid_of
 from transactions.imports.rows import (
     FileError,
@@ -48,12 +47,12 @@ class TransactionsFile:
         if questions := self.questions(table, options):
             raise FileError(" ".join(question.text for question in questions))
         rows: Iterator[Row | Rejected] = rows_of(
-            table, lambda record: read_row(record, line_of(table, record))
+            table, lambda record: read_row(record, line_of(record, table.header))
         )
         return Reading(options, rows)
 
 
-def read_row(record: Record, line: dict[str, str]) -> Row:
+def read_row(record: Record, line: Line) -> Row:
     network = network_of(line["currency"])
     if not network:
         raise Unreadable(f"Currency {shown(line['currency'])} is not a coin that is known here.")

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import ZERO, Unreadable
-from transactions.imports.formats.reader import Record, records, rows_of
+from transactions.imports.formats.reader import Line, Record, line_of, records, rows_of
 from transactions.imports.formats.wallets import label_or_note, net_of_fee
 from transactions.imports.rows import (
     FileError,
@@ -66,21 +66,16 @@ class HistoryFile:
         zone = options.timezone or UTC
         now = datetime.now(UTC).replace(microsecond=0)
         rows: Iterator[Row | Rejected] = rows_of(
-            table, lambda record: read_row(record, line_of(table, record), zone, now)
+            table, lambda record: read_row(record, line_of(record, table.header), zone, now)
         )
         return Reading(replace(options, network=NETWORK), rows)
 
 
-def lines_of(table: Table) -> Iterator[dict[str, str]]:
-    return (line_of(table, one) for one in records(table) if isinstance(one, Record))
+def lines_of(table: Table) -> Iterator[Line]:
+    return (line_of(one, table.header) for one in records(table) if isinstance(one, Record))
 
 
-def line_of(table: Table, record: Record) -> dict[str, str]:
-    names = (name.casefold() for name in table.header)
-    return dict(zip(names, map(str.strip, record.cells), strict=True))
-
-
-def read_row(record: Record, line: dict[str, str], zone: tzinfo, now: datetime) -> Row:
+def read_row(record: Record, line: Line, zone: tzinfo, now: datetime) -> Row:
     chain_id = line.get("oc_transaction_hash", "") or line.get("transaction_hash", "")
     payment = line.get("ln_payment_hash", "")
     if not chain_id and not payment:
@@ -106,7 +101,7 @@ def read_row(record: Record, line: dict[str, str], zone: tzinfo, now: datetime) 
     )
 
 
-def _bitcoin(line: dict[str, str], name: str) -> Decimal:
+def _bitcoin(line: Line, name: str) -> Decimal:
     text = line.get(name, "").removesuffix(" BTC")
     return cells.number(text, name, thousands=True) or ZERO
 
@@ -116,7 +111,7 @@ def _sum(values: Iterator[Decimal]) -> Decimal:
     return cells.number(f"{sum(values, ZERO):f}", "The amount") or ZERO
 
 
-def _fee(line: dict[str, str]) -> Decimal | None:
+def _fee(line: Line) -> Decimal | None:
     if line.get("network_fee_satoshi"):
         fee = cells.amount(line["network_fee_satoshi"], "network_fee_satoshi", thousands=True)
         return cells.amount(f"{fee.scaleb(SATOSHIS):f}", "network_fee_satoshi") if fee else fee

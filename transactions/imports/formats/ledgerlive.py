@@ -12,8 +12,8 @@ from decimal import Decimal
 from contacts.networks import NETWORKS
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import ZERO, Unreadable, shown
-from transactions.imports.formats.electrum import line_of, lines_of
-from transactions.imports.formats.reader import Record, rows_of
+from transactions.imports.formats.electrum import lines_of
+from transactions.imports.formats.reader import Line, Record, line_of, rows_of
 from transactions.imports.formats.wallets import (
     NATIVE,
     address_of,
@@ -81,7 +81,7 @@ class OperationsFile:
         rows: Iterator[Row | Rejected] = rows_of(
             table,
             lambda record: read_row(
-                record, line := line_of(table, record), network_in(line, known, options)
+                record, line := line_of(record, table.header), network_in(line, known, options)
             ),
         )
         return Reading(options, rows)
@@ -96,11 +96,11 @@ def networks_of(table: Table) -> dict[str, str]:
     return found
 
 
-def network_in(line: dict[str, str], known: dict[str, str], options: Options) -> str:
+def network_in(line: Line, known: dict[str, str], options: Options) -> str:
     return known.get(line["account xpub"]) or network_of(line["currency ticker"]) or options.network
 
 
-def read_row(record: Record, line: dict[str, str], network: str) -> Row:
+def read_row(record: Record, line: Line, network: str) -> Row:
     if not network:
         raise Unreadable(
             f"Currency Ticker {shown(line['currency ticker'])} is not a coin that is known here, "
@@ -129,7 +129,7 @@ def read_row(record: Record, line: dict[str, str], network: str) -> Row:
     )
 
 
-def wallet_of(line: dict[str, str], network: str) -> str:
+def wallet_of(line: Line, network: str) -> str:
     """The account's own address, or its name with the end of its key, so that none has two."""
     key = line["account xpub"]
     address = address_of(key, network) if key else ""

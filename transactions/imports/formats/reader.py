@@ -40,6 +40,19 @@ class Record(NamedTuple):
     cells: list[str]
 
 
+class Line(dict[str, str]):
+    """A record's cells by the names of their columns, in small letters and without spaces around
+    them; empty where the file has no such column."""
+
+    def __missing__(self, column: str) -> str:
+        return ""
+
+
+def line_of(record: Record, columns: Sequence[str]) -> Line:
+    names = (name.casefold() for name in columns)
+    return Line(zip(names, map(str.strip, record.cells), strict=True))
+
+
 def encoding_of(file: BinaryIO) -> str:
     """UTF-16 where its byte order mark says so, else UTF-8 with or without one."""
     file.seek(0)

@@ -12,8 +12,8 @@ from decimal import Decimal
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import ZERO, Unreadable, shown
-from transactions.imports.formats.electrum import line_of, lines_of
-from transactions.imports.formats.reader import Record, rows_of
+from transactions.imports.formats.electrum import lines_of
+from transactions.imports.formats.reader import Line, Record, line_of, rows_of
 from transactions.imports.formats.wallets import (
     NATIVE,
     address_of,
@@ -69,7 +69,7 @@ class TransactionsFile:
         zone = options.timezone or UTC
         read = old_row if is_oldest(table) else new_row
         rows: Iterator[Row | Rejected] = rows_of(
-            table, lambda record: read(record, line_of(table, record), zone)
+            table, lambda record: read(record, line_of(record, table.header), zone)
         )
         return Reading(options, rows)
 
@@ -78,7 +78,7 @@ def is_oldest(table: Table) -> bool:
     return "date & time" in {name.casefold() for name in table.header}
 
 
-def new_row(record: Record, line: dict[str, str], zone: tzinfo) -> Row:
+def new_row(record: Record, line: Line, zone: tzinfo) -> Row:
     fee_unit = line.get("fee unit", "")
     network = network_of(fee_unit) or network_of(line["amount unit"])
     if not network:
@@ -94,7 +94,7 @@ def new_row(record: Record, line: dict[str, str], zone: tzinfo) -> Row:
     )
 
 
-def old_row(record: Record, line: dict[str, str], zone: tzinfo) -> Row:
+def old_row(record: Record, line: Line, zone: tzinfo) -> Row:
     found = _with_unit(line["total"])
     network = network_of(found[2]) if found else ""
     if not found or not network:
@@ -120,7 +120,7 @@ def _amount(text: str, unit: str, network: str) -> tuple[Decimal, AssetName]:
 
 def _row(
     record: Record,
-    line: dict[str, str],
+    line: Line,
     timestamp: datetime,
     network: str,
     amount: Decimal,
