@@ -30,6 +30,7 @@ PROOFS = {
     "diagnosis": "tests/diagnosis/run.py",
     "formats": "tests/prover/formats.py",
     "freshness": "tests/prover/run.py",
+    "imports": "tests/prover/imports.py",
     "live": "tests/prover/live.py",
     "revisions": "tests/prover/revisions.py",
 }
