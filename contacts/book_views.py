@@ -1,8 +1,6 @@
 """The page that brings in an address book: shown first, then chosen, then done; and the way out."""
 
-from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
@@ -10,52 +8,18 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from contacts.books import (
-    KEEP,
-    MAX_SIZE,
-    MERGE,
-    REPLACE,
-    BookError,
-    Changed,
-    carry_out,
-    lines_for,
-    plan_of,
-)
+from contacts.books import BookError, carry_out, lines_for, plan_of
 from contacts.models import Contact
 from contacts.views import SeeOther
 from txsite.freshness.middleware import snapshot
+from txsite.previews import CHANGED_SINCE, CHOICES, KEEP, Changed, FileForm, choices_in
 
-CHOICES = ((KEEP, "Keep ours"), (REPLACE, "Take the file's"), (MERGE, "Both"))
-CHANGED_SINCE = "The contacts have changed since you looked, so nothing was imported. Look again."
 COUNTED = {
     "new": "New",
     "adds": "Adds to a known one",
     "known": "Known",
     "conflict": "In conflict",
 }
-
-
-class BookForm(forms.Form):
-    """The file; afterwards its text, which the page carries until it is confirmed."""
-
-    file = forms.FileField(required=False)
-    content = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
-    seen = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        file = cleaned.get("file")
-        if file is None and not cleaned.get("content"):
-            self.add_error("file", "Choose a file.")
-        elif file is not None and file.size > MAX_SIZE:
-            self.add_error("file", "An address book has at most 1 MB.")
-        elif file is not None:
-            cleaned["content"] = file.read().decode("utf-8", "surrogateescape")
-        return cleaned
-
-    @property
-    def text(self) -> bytes:
-        return self.cleaned_data["content"].encode("utf-8", "surrogateescape")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,20 +30,14 @@ class BookForm(forms.Form):
 def import_contacts(request: HttpRequest) -> HttpResponse:
     """Shows what an address book would do; with `seen` it does that."""
     if request.method != "POST":
-        return show(request, BookForm())
-    form = BookForm(request.POST, request.FILES)
+        return show(request, FileForm())
+    form = FileForm(request.POST, request.FILES)
     if not form.is_valid():
         return show(request, form, status=422)
-    allowed = dict(CHOICES)
-    choices = {
-        name.removeprefix("choice "): value
-        for name, value in request.POST.items()
-        if name.startswith("choice ") and value in allowed
-    }
     try:
         if not form.cleaned_data["seen"]:
             return show(request, form, form.text)
-        plan = carry_out(form.text, choices, KEEP, form.cleaned_data["seen"])
+        plan = carry_out(form.text, choices_in(request), KEEP, form.cleaned_data["seen"])
     except BookError as problem:
         form.add_error("file", str(problem))
         return show(request, form, status=422)
@@ -91,7 +49,7 @@ def import_contacts(request: HttpRequest) -> HttpResponse:
 
 def show(
     request: HttpRequest,
-    form: BookForm,
+    form: FileForm,
     content: bytes | None = None,
     problem: str = "",
     status: int = 200,

@@ -19,21 +19,16 @@ from contacts.addresses import AddressError, normalise, recognise
 from contacts.forms import MAX_NAME, MAX_NOTE, NameField, NoteField
 from contacts.models import Address, Contact
 from contacts.networks import FAMILIES, NETWORKS
+from txsite.previews import KEEP, MAX_SIZE, MERGE, REPLACE, Changed
 from txsite.spreadsheets import protected, unprotected
 
 COLUMNS = ("name", "note", "family", "address")
-MAX_SIZE = 1024 * 1024
 MAX_LINES = 10_000
 NAME, NOTE = NameField(max_length=MAX_NAME), NoteField(strip=False)
-KEEP, REPLACE, MERGE = "keep", "replace", "merge"
 
 
 class BookError(Exception):
     """The file is no address book; the message names the line and says what to do."""
-
-
-class Changed(Exception):
-    """The file would no longer do what was seen."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """The page that brings in a wallet's labels (BIP-329): shown first, then chosen, then done."""
 
-from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
@@ -11,22 +9,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from contacts.views import SeeOther
-from transactions.imports.labels import (
-    KEEP,
-    MERGE,
-    REPLACE,
-    Changed,
-    LabelsError,
-    Plan,
-    carry_out,
-    plan_of,
-)
+from transactions.imports.labels import LabelsError, Plan, carry_out, plan_of
 from txsite.freshness.middleware import snapshot
+from txsite.previews import CHANGED_SINCE, CHOICES, KEEP, Changed, FileForm, choices_in
 
-MAX_SIZE = 1024 * 1024
 SHOWN = 500
-CHOICES = ((KEEP, "Keep ours"), (REPLACE, "Take the file's"), (MERGE, "Both"))
-CHANGED_SINCE = "The ledger has changed since you looked, so nothing was imported. Look again."
 
 may_import = permission_required(
     (
@@ -38,50 +25,19 @@ may_import = permission_required(
 )
 
 
-class LabelsForm(forms.Form):
-    """The file; afterwards its text, which the page carries until it is confirmed."""
-
-    file = forms.FileField(required=False)
-    content = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
-    seen = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        file = cleaned.get("file")
-        if file is None and not cleaned.get("content"):
-            self.add_error("file", "Choose a file.")
-        elif file is not None and file.size > MAX_SIZE:
-            self.add_error(
-                "file", "The file has more than 1 MB. Import it with manage.py import_labels."
-            )
-        elif file is not None:
-            cleaned["content"] = file.read().decode("utf-8", "surrogateescape")
-        return cleaned
-
-    @property
-    def text(self) -> bytes:
-        return self.cleaned_data["content"].encode("utf-8", "surrogateescape")
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @may_import
 def import_labels(request: HttpRequest) -> HttpResponse:
     """Shows what a file of labels would do; with `seen` it does that."""
     if request.method != "POST":
-        return show(request, LabelsForm())
-    form = LabelsForm(request.POST, request.FILES)
+        return show(request, FileForm())
+    form = FileForm(request.POST, request.FILES)
     if not form.is_valid():
         return show(request, form, status=422)
     try:
         if not form.cleaned_data["seen"]:
             return show(request, form, form.text)
-        allowed = dict(CHOICES)
-        choices = {
-            name.removeprefix("choice "): value
-            for name, value in request.POST.items()
-            if name.startswith("choice ") and value in allowed
-        }
-        done = carry_out(form.text, choices, KEEP, form.cleaned_data["seen"])
+        done = carry_out(form.text, choices_in(request), KEEP, form.cleaned_data["seen"])
     except LabelsError as problem:
         form.add_error("file", str(problem))
         return show(request, form, status=422)
@@ -97,7 +53,7 @@ def count_of(plan: Plan) -> int:
 
 def show(
     request: HttpRequest,
-    form: LabelsForm,
+    form: FileForm,
     content: bytes | None = None,
     problem: str = "",
     status: int = 200,

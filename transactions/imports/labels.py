@@ -21,13 +21,13 @@ from django.db.models import QuerySet
 from contacts.networks import NETWORKS
 from transactions.imports.formats.cells import MAX_LABEL, MAX_NOTE, Unreadable, line_text, note_text
 from transactions.models import Label, LabelRecord, Transaction, TransactionLabel
+from txsite.previews import KEEP, MERGE, REPLACE, Changed
 
 TYPES = ("tx", "addr", "pubkey", "input", "output", "xpub", "spscan")
 NETWORK_SLUGS = tuple(s for s, one in NETWORKS.items() if one.family.startswith("bitcoin"))
 BETWEEN, NOTE = " | ", " || "
 MAX_LINE = 100_000
 SUGGESTED = 255  # characters that BIP-329 suggests at most
-KEEP, REPLACE, MERGE = "keep", "replace", "merge"
 
 _masked = re.compile(r"\\([\\|])")
 
@@ -220,10 +220,6 @@ def compare(change: Change, told: Meaning, known: tuple[int, Meaning] | None) ->
         change.outcome = "known"
     else:
         change.outcome = "conflict" if change.ours else "new"
-
-
-class Changed(Exception):
-    """The file would no longer do what was seen."""
 
 
 def carry_out(

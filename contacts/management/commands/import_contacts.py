@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from contacts.books import KEEP, MERGE, REPLACE, BookError, carry_out
+from contacts.books import BookError, carry_out
+from txsite.previews import KEEP, MERGE, REPLACE
 
 
 class Command(BaseCommand):

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from transactions.imports.labels import KEEP, MERGE, REPLACE, LabelsError, carry_out
+from transactions.imports.labels import LabelsError, carry_out
+from txsite.previews import KEEP, MERGE, REPLACE
 
 
 class Command(BaseCommand):

@@ -1,0 +1,51 @@
+"""A small file that is shown first: what it would do is seen, conflicts chosen, then it is done.
+
+The page carries the file's text until it is confirmed, so that nothing half-done is kept.
+"""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+
+KEEP, REPLACE, MERGE = "keep", "replace", "merge"
+CHOICES = ((KEEP, "Keep ours"), (REPLACE, "Take the file's"), (MERGE, "Both"))
+CHANGED_SINCE = "The ledger has changed since you looked, so nothing was imported. Look again."
+MAX_SIZE = 1024 * 1024
+
+
+class Changed(Exception):
+    """The file would no longer do what was seen."""
+
+
+class FileForm(forms.Form):
+    """The file; afterwards its text, and the digest of what the person saw it would do."""
+
+    file = forms.FileField(required=False)
+    content = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
+    seen = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        file = cleaned.get("file")
+        if file is None and not cleaned.get("content"):
+            self.add_error("file", "Choose a file.")
+        elif file is not None and file.size > MAX_SIZE:
+            self.add_error("file", "The file has more than 1 MB. Use the command, or split it.")
+        elif file is not None:
+            cleaned["content"] = file.read().decode("utf-8", "surrogateescape")
+        return cleaned
+
+    @property
+    def text(self) -> bytes:
+        return self.cleaned_data["content"].encode("utf-8", "surrogateescape")
+
+
+def choices_in(request: HttpRequest) -> dict[str, str]:
+    """What the person chose, by the key of what is in conflict."""
+    allowed = dict(CHOICES)
+    return {
+        name.removeprefix("choice "): value
+        for name, value in request.POST.items()
+        if name.startswith("choice ") and value in allowed
+    }
