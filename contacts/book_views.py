@@ -1,6 +1,5 @@
 """The page that brings in an address book: shown first, then chosen, then done; and the way out."""
 
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_safe
 from factories import make_address, make_batch, make_contact, make_transaction, make_user
 from psycopg import IsolationLevel
 
-from transactions.models import Asset, ImportLine, Label, Transaction, Wallet
+from transactions.models import Asset, ImportLine, ImportMapping, Label, Transaction, Wallet
 from txsite import checks
 from txsite.urls import urlpatterns as site
 
@@ -179,6 +179,7 @@ def addresses() -> Iterator[str]:
         "asset": Asset.objects.first(),
         "importbatch": batch,
         "importline": ImportLine.objects.first(),
+        "importmapping": ImportMapping.objects.create(name="My bank", mapping={}),
         "user": make_user("Managers"),
         "group": make_user("Viewers").groups.first(),
     }

@@ -56,7 +56,12 @@ def test_the_counts_are_printed(statement: Path) -> None:
         "statement.csv",
         "generic",
     )
-    assert batch.options == {"wallet": "Kraken", "network": "", "timezone": ""}
+    assert batch.options == {
+        "wallet": "Kraken",
+        "network": "",
+        "timezone": "",
+        "date_order": "",
+    }
     assert batch.size == len(GOOD)
     assert batch.finished_at
 

@@ -20,6 +20,7 @@ from transactions.models import (
     Entry,
     ImportBatch,
     ImportLine,
+    ImportMapping,
     Label,
     Transaction,
     TransactionLabel,
@@ -315,3 +316,14 @@ class ImportLineAdmin(ReadOnly, LedgerAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportLine]:
         return super().get_queryset(request).defer("batch__content")
+
+
+@admin.register(ImportMapping)
+class ImportMappingAdmin(ReadOnly, LedgerAdmin):
+    """How columns of unknown tables are read; made on the page of an import that knows none."""
+
+    list_display = ["name"]
+    fields = ["name", "mapping"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("transactions.delete_importmapping")

@@ -1,6 +1,5 @@
 """The page that brings in a wallet's labels (BIP-329): shown first, then chosen, then done."""
 
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse

@@ -18,6 +18,8 @@ VIEWERS = {
     "transactions.entry": ("view",),
     "transactions.importbatch": ("view",),
     "transactions.importline": ("view",),
+    "transactions.importmapping": ("view",),
+    "transactions.labelrecord": ("view",),
 }
 EDITORS = {
     "contacts.contact": ("add", "change"),
@@ -31,6 +33,7 @@ MANAGERS = {
     "contacts.contact": ("delete",),
     "contacts.address": ("delete",),
     "transactions.label": ("delete",),
+    "transactions.importmapping": ("delete",),
     "transactions.wallet": ("add", "change"),
     "transactions.asset": ("add", "change"),
 }
