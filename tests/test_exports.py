@@ -45,7 +45,6 @@ def ledger() -> list[str]:
 def bring_in(content: str) -> ImportBatch:
     file = BytesIO(content.encode())
     batch = new_batch(file, "transactions.csv", options={})
-    batch.save()
     import_batch(batch, file)
     return batch
 

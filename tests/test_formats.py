@@ -23,7 +23,6 @@ def load(name: str, **options: str) -> ImportBatch:
     """A sample imported, with what it asks for and no more."""
     content = sample(name)
     batch = new_batch(BytesIO(content), name, options=options)
-    batch.save()
     try:
         import_batch(batch, BytesIO(content))
     except Unanswered as unanswered:
@@ -117,7 +116,6 @@ def test_network_of_tokens_alone_is_asked() -> None:
 def test_what_was_answered_is_remembered_for_the_next_file_of_the_kind() -> None:
     load("electrum.csv")
     batch = new_batch(BytesIO(sample("electrum-old.csv")), "next.csv", options={})
-    batch.save()
     with pytest.raises(Unanswered) as raised:
         import_batch(batch, BytesIO(sample("electrum-old.csv")))
     suggested = {q.option: q.suggestion for q in raised.value.questions}
@@ -173,7 +171,6 @@ def test_accounts_of_one_name_and_two_keys_are_two_wallets() -> None:
         content = text.replace("xpub6CabcdEF", key).replace("1" * 64, key[-1].lower() * 64)
         content = content.replace("L" * 64, "a" * 64).replace("l" * 64, "a" * 64)
         batch = new_batch(BytesIO(content.encode()), "ll.csv", options={})
-        batch.save()
         import_batch(batch, BytesIO(content.encode()))
     names = set(Wallet.objects.filter(kind="hd").values_list("name", flat=True))
     assert {"Bitcoin 1 (abcdEF)", "Bitcoin 1 (ghijkL)"} <= names

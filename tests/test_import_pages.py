@@ -25,6 +25,7 @@ from files import ALICE, sample
 
 from transactions import import_forms
 from transactions.imports import process
+from transactions.imports.files import stored
 from transactions.imports.importer import import_batch, new_batch
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 
@@ -388,9 +389,7 @@ def test_what_was_shown_is_shown_again_when_the_ledger_has_changed() -> None:
 
 
 def another(content: bytes) -> ImportBatch:
-    batch = new_batch(BytesIO(content), "another.csv", options={"wallet": "Kraken"})
-    batch.save()
-    return batch
+    return new_batch(BytesIO(content), "another.csv", options={"wallet": "Kraken"})
 
 
 @with_processes
@@ -437,7 +436,7 @@ def test_file_and_what_was_left_out_can_be_had_back(editor: Client) -> None:
     left = editor.get(f"{batch.get_absolute_url()}left-out/").content.decode()
     assert left.splitlines() == [HALF_BAD.decode().splitlines()[n] for n in (0, 2)]
     again = another(left.replace('"1,5"', "1.5").encode())
-    import_batch(again, BytesIO(bytes(again.content or b"")))
+    import_batch(again, stored(again))
     assert again.new == 1
 
 

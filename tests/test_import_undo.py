@@ -32,7 +32,6 @@ OTHER = HEADER + "2024-04-30 12:00,5,EUR,,,a,Tax,,zweite\n2024-05-03 12:00,,,3,B
 def load(content: str, wallet: str = "Kraken") -> ImportBatch:
     file = BytesIO(content.encode())
     batch = new_batch(file, "file.csv", options={"wallet": wallet})
-    batch.save()
     import_batch(batch, file)
     return batch
 

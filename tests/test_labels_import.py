@@ -95,7 +95,6 @@ def test_label_waits_for_its_transaction() -> None:
         f"2024-01-01 10:00,bitcoin,{A},1,BTC\n"
     )
     batch = new_batch(BytesIO(file.encode()), "x.csv", options={"wallet": "Cold"})
-    batch.save()
     import_batch(batch, BytesIO(file.encode()))
     assert of(Transaction.objects.get()) == (["Rent"], "")
 

@@ -117,7 +117,6 @@ def test_page_shows_samples_as_they_would_be_read_and_reads_the_file(client: Cli
 def test_file_that_is_no_table_is_not_to_be_mapped(client: Client) -> None:
     client.force_login(make_user("Editors"))
     batch = new_batch(BytesIO(b"no table\nat all\n"), "x.csv")
-    batch.save()
     with pytest.raises(FileError):
         import_batch(batch, BytesIO(b"no table\nat all\n"))
     assert client.get(f"{batch.get_absolute_url()}columns/").status_code == 404

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from contacts.views import SeeOther
 from transactions.import_forms import PER_PAGE, AnswersForm, LinesForm, UndoForm, UploadForm
 from transactions.imports import progress
+from transactions.imports.files import stored
 from transactions.imports.importer import CANCELLED, new_batch
 from transactions.imports.process import Running
 from transactions.imports.undo import CannotUndo, plan_of, undo
@@ -63,8 +64,6 @@ def import_list(request: HttpRequest) -> HttpResponse:
             made_by=request.user,
             is_confirmed=False,
         )
-        batch.save()
-        batch.content = None  # it may be large, and is stored now
         batches.append(batch)
     begin(batches)
     if len(batches) == 1:
@@ -257,8 +256,8 @@ def import_redo(request: HttpRequest, pk: int) -> HttpResponse:
 @may_see
 def import_file(request: HttpRequest, pk: int) -> HttpResponse:
     """The file as it was given to us, byte by byte."""
-    batch = get_object_or_404(ImportBatch, pk=pk, content__isnull=False)
-    return download(bytes(batch.content or b""), batch.file_name)
+    batch = get_object_or_404(with_content(), pk=pk, has_content=True)
+    return download(stored(batch).read(), batch.file_name)
 
 
 @require_safe

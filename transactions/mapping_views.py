@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC
-from io import BytesIO
 from itertools import islice
 from typing import Any
 
@@ -13,7 +12,8 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods
 
 from contacts.views import SeeOther
-from transactions.import_views import begin, run_again
+from transactions.import_views import begin, run_again, with_content
+from transactions.imports.files import stored
 from transactions.imports.formats.mapped import (
     DATE_ORDERS,
     DECIMALS,
@@ -44,10 +44,10 @@ GUESSES = {
 @permission_required("transactions.add_importbatch", raise_exception=True)
 def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks what the columns are; shows sample lines as they would be read; keeps the mapping."""
-    failed = ImportBatch.objects.filter(status=ImportBatch.Status.FAILED, content__isnull=False)
+    failed = with_content().filter(status=ImportBatch.Status.FAILED, has_content=True)
     batch = get_object_or_404(failed, pk=pk)
     try:
-        table = open_any(BytesIO(bytes(batch.content or b"")), batch.file_name)
+        table = open_any(stored(batch), batch.file_name)
     except FileError as problem:
         raise Http404(str(problem)) from problem
     if request.method != "POST":
@@ -63,7 +63,6 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
         again = ImportBatch.objects.filter(pk=pk, status=batch.status, made_at=batch.made_at)
         is_running = run_again(again, format=f"{PREFIX}{mapping.name}")
     if is_running:
-        batch.content = None
         begin([batch])
     return SeeOther(batch.get_absolute_url())
 

@@ -17,6 +17,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from transactions.imports import progress
+from transactions.imports.files import keep
 from transactions.imports.formats import open_table
 from transactions.imports.formats.accounts import AccountFile
 from transactions.imports.formats.mapped import formats_of, mapping_of
@@ -38,7 +39,7 @@ NOTHING_IMPORTED = "No line of the file could be imported; each says why ({:,} r
 # Somebody deleted or merged what the import had just found, or waited for us as we for them.
 MEANWHILE = {"23503", "23505", "40P01"}  # foreign key, unique, deadlock
 ATTEMPTS = 3
-# A larger file, which only a command takes, is not kept: it could not be read back in one piece.
+# A larger file, which only a command takes, is not kept: PostgreSQL has it in one piece.
 MAX_KEPT = 64 * 1024 * 1024
 
 # Large statements over new tables: compiling them takes longer than running them, and spilling
@@ -63,20 +64,18 @@ class Unanswered(Exception):
 
 
 def new_batch(file: BinaryIO, file_name: str, **fields: Any) -> ImportBatch:
-    """A batch, not saved yet, of a seekable file, which it keeps."""
+    """A batch of a seekable file, saved together with the file."""
     file.seek(0)
     digest = hashlib.sha256()
     while chunk := file.read(1024 * 1024):
         digest.update(chunk)
-    size = file.tell()
-    file.seek(0)
-    return ImportBatch(
-        file_name=file_name[-255:],
-        sha256=digest.hexdigest(),
-        size=size,
-        content=file.read() if size <= MAX_KEPT else None,
-        **fields,
-    )
+    with transaction.atomic():
+        batch = ImportBatch.objects.create(
+            file_name=file_name[-255:], sha256=digest.hexdigest(), size=file.tell(), **fields
+        )
+        if batch.size <= MAX_KEPT:
+            keep(batch, file)
+    return batch
 
 
 def import_batch(

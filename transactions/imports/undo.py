@@ -8,12 +8,13 @@ since stays unless they say otherwise.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Q
 
+from transactions.imports.files import stored
 from transactions.imports.formats import open_table
 from transactions.imports.importer import mapped_formats, options_of, said_by_import
 from transactions.imports.merge import merge_once_more, wait_for_others
@@ -176,13 +177,14 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
     cursor.execute(OTHERS, {"shared": shared, "batch": batch.pk})
     others = [pk for (pk,) in cursor.fetchall()]
     run(cursor, EMPTY, {"shared": shared})
-    for other in ImportBatch.objects.filter(pk__in=others).order_by("pk"):
-        if other.content is None:
+    found = ImportBatch.objects.defer("content").annotate(has_content=Q(content__isnull=False))
+    for other in found.filter(pk__in=others).order_by("pk"):
+        if not other.has_content:
             raise CannotUndo(
                 f"The import of {other.file_name} told of some of these transactions too, and its "
                 "file was not kept. Take that one back first, and import both files again."
             )
-        file = BytesIO(other.content)
+        file = stored(other)
         try:
             format_, table = open_table(file, other.file_name, other.format, mapped_formats())
             stage(cursor, format_.read(table, options_of(other.options)))

@@ -5,15 +5,16 @@ import sys
 from argparse import SUPPRESS
 from collections.abc import Iterable
 from contextlib import nullcontext
-from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 from zoneinfo import available_timezones
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, transaction
+from django.db.models import Q
 
 from contacts.networks import NETWORKS
+from transactions.imports.files import stored
 from transactions.imports.formats import FORMATS
 from transactions.imports.formats.mapped import PREFIX, mapping_of
 from transactions.imports.importer import Unanswered, import_batch, new_batch
@@ -132,7 +133,6 @@ class Command(BaseCommand):
             format=self.format,
             is_confirmed=not self.is_dry_run,
         )
-        batch.save()
         while True:
             try:
                 return self.import_and_tell(batch, file, path)
@@ -144,14 +144,17 @@ class Command(BaseCommand):
 
     def import_upload(self, batch_id: int) -> None:
         try:
-            batch = ImportBatch.objects.get(pk=batch_id, status=ImportBatch.Status.RUNNING)
+            batch = (
+                ImportBatch.objects.annotate(has_content=Q(content__isnull=False))
+                .defer("content")
+                .get(pk=batch_id, status=ImportBatch.Status.RUNNING)
+            )
         except ImportBatch.DoesNotExist:
             raise CommandError(f"No import {batch_id} is to be done.") from None
-        if batch.content is None:
+        if not batch.has_content:
             raise CommandError(f"The file of import {batch_id} is gone. Upload it again.")
-        file, batch.content = BytesIO(batch.content), None
         try:
-            self.import_and_tell(batch, file, batch.file_name)
+            self.import_and_tell(batch, stored(batch), batch.file_name)
         except Unanswered as unanswered:
             self.stdout.write(f"{batch.file_name}: {unanswered}")
         except FileError as problem:
