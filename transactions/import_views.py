@@ -22,6 +22,7 @@ from transactions.imports import progress
 from transactions.imports.files import stored
 from transactions.imports.importer import CANCELLED, new_batch
 from transactions.imports.process import Running
+from transactions.imports.progress import Progress
 from transactions.imports.undo import CannotUndo, plan_of, undo
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 from txsite.freshness.middleware import snapshot
@@ -125,6 +126,7 @@ def show_batch(
             "state": state,
             "is_running": state in ("running", "starting"),
             "progress": running.get(batch.pk),
+            "seconds_left": seconds_left(batch, running.get(batch.pk)),
             "can_begin": can_begin(batch, state) and not batch.is_unknown,
             "can_map": batch.has_content and batch.is_unknown,
             "left_out": batch.rejected + batch.conflict,
@@ -140,6 +142,14 @@ def show_batch(
             context,
             status=status if is_valid else 400,
         )
+
+
+def seconds_left(batch: ImportBatch, now: Progress | None) -> int | None:
+    """How long reading will take yet, at the pace so far; saving takes about as long again."""
+    if now is None or not now.read or now.is_all_read:
+        return None
+    elapsed = (timezone.now() - batch.made_at).total_seconds()
+    return round(elapsed * (now.size - now.read) / now.read)
 
 
 def lines_of(batch: ImportBatch, asked: dict[str, Any]) -> dict[str, Any]:
