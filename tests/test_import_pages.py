@@ -504,6 +504,17 @@ def test_cancelling_ends_the_connection_and_says_so(other: CursorWrapper) -> Non
         sleep(0.02)
 
 
+def test_cancelling_what_was_confirmed_waits_for_nobody(other: CursorWrapper) -> None:
+    """The import has taken its lines out already, to write them anew."""
+    client = client_of("Editors")
+    batch = make_batch(status="running", content=GOOD, lines=[{}])
+    other.execute(f"SET application_name = 'txsite import {batch.pk}: 250 of 1000, 42 lines'")
+    other.execute("BEGIN")
+    other.execute("DELETE FROM transactions_importline WHERE batch_id = %s", [batch.pk])
+    assert client.post(f"{batch.get_absolute_url()}cancel/").status_code == 303
+    assert not batch.lines.exists()
+
+
 def is_alive(other: CursorWrapper) -> bool:
     try:
         other.execute("SELECT 1")

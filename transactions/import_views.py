@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
@@ -175,20 +174,18 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
     status = ImportBatch.Status
     unfinished = (status.RUNNING, status.WAITING, status.SHOWN)
-    with transaction.atomic():
-        was_ended = ImportBatch.objects.filter(pk=pk, status__in=unfinished).update(
-            status=status.FAILED,
-            error=CANCELLED,
-            finished_at=timezone.now(),
-            content=None,
-            balances=[],
-            **dict.fromkeys(ImportLine.Outcome.values, 0),
-        )
-        if was_ended:
-            batch.lines.all().delete()
+    was_ended = ImportBatch.objects.filter(pk=pk, status__in=unfinished).update(
+        status=status.FAILED,
+        error=CANCELLED,
+        finished_at=timezone.now(),
+        content=None,
+        balances=[],
+        **dict.fromkeys(ImportLine.Outcome.values, 0),
+    )
     if was_ended:
-        # It would notice by itself, but only at its end.
+        # It would notice by itself, but only at its end, and has the lines until then.
         progress.end(pk)
+        batch.lines.all().delete()
     else:
         messages.warning(request, "The import was over already.")
     return SeeOther(batch.get_absolute_url())
