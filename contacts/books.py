@@ -240,7 +240,12 @@ def settle(entry: Entry, choice: str) -> None:
         contact = owner or Contact.objects.named(entry.name).get()
         more = entry.note if contact.name.casefold() == entry.name.casefold() else entry.name
         if more not in contact.note.split("\n"):
-            note = "\n".join(filter(None, [contact.note, more]))[:MAX_NOTE]
+            note = "\n".join(filter(None, [contact.note, more]))
+            if len(note) > MAX_NOTE:
+                raise BookError(
+                    f"Line {entry.line}: the note of {contact} would have {len(note):,} "
+                    f"characters, of {MAX_NOTE:,} at most. Shorten one of the two first."
+                )
             Contact.objects.filter(pk=contact.pk).update(note=note)
         if not owner and entry.address:
             put(entry)

@@ -137,6 +137,14 @@ def test_long_text_is_a_note_and_nothing_is_cut() -> None:
     assert exported() == [tx(A, text)]
 
 
+def test_notes_that_are_too_long_together_are_refused_and_nothing_is_done() -> None:
+    one = bitcoin(A, note="x" * 9_000, labels=["Ours"])
+    with pytest.raises(LabelsError, match=r"Line 1: the note of a+ would have 11,001 characters"):
+        carry_out(content(tx(A, f"Rent || {'y' * 2_000}")), default="merge")
+    assert of(one) == (["Ours"], "x" * 9_000)
+    assert not LabelRecord.objects.exists()
+
+
 def test_export_of_a_filter_has_its_transactions_alone() -> None:
     bitcoin(A, labels=["Rent"])
     bitcoin(B, labels=["Tax"])

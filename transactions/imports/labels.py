@@ -125,7 +125,7 @@ def together(meanings: Iterable[Meaning]) -> Meaning:
             label.casefold(): label for label in one.labels if label.casefold() not in labels
         }
         notes |= {one.note: None} if one.note else {}
-    return Meaning(tuple(labels.values()), "\n".join(notes)[:MAX_NOTE])
+    return Meaning(tuple(labels.values()), "\n".join(notes))
 
 
 # --- In -------------------------------------------------------------------------------------------
@@ -161,7 +161,17 @@ def plan_of(content: bytes) -> Plan:
         told = meanings.get((change.type, change.ref))
         if change.type == "tx" and told:
             compare(change, together(told), known.get(change.ref.lower()))
+            check_length(change, change.told)
     return plan
+
+
+def check_length(change: Change, meaning: Meaning) -> None:
+    """LabelsError where a note is longer than the ledger's: nothing is cut."""
+    if len(meaning.note) > MAX_NOTE:
+        raise LabelsError(
+            f"Line {change.line}: the note of {change.ref} would have {len(meaning.note):,} "
+            f"characters, of {MAX_NOTE:,} at most. Shorten it, or keep one of the two."
+        )
 
 
 def records_in(content: bytes) -> Iterator[tuple[int, str, dict[str, Any]]]:
@@ -251,7 +261,9 @@ def settle(change: Change, choice: str) -> None:
         Transaction.objects.filter(pk=change.transaction).update(note="")
         put(change.transaction, change.told)
     elif choice == MERGE:
-        put(change.transaction, together([change.ours, change.told]))
+        both = together([change.ours, change.told])
+        check_length(change, both)
+        put(change.transaction, both)
 
 
 def put(pk: Any, meaning: Meaning) -> None:
@@ -290,7 +302,8 @@ def attach_to(pks: Iterable[int]) -> None:
         "ref", "position"
     )
     for ref, found in groupby(waiting, key=lambda record: record.ref):
-        put(by_hash[ref], together(meanings_of(record.raw for record in found)))
+        meaning = together(meanings_of(record.raw for record in found))
+        put(by_hash[ref], meaning)
 
 
 def meanings_of(raws: Iterable[str]) -> list[Meaning]:
