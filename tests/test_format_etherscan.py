@@ -198,6 +198,13 @@ def test_nft_files_are_not_taken_for_tokens() -> None:
     assert known.name == "etherscan-nft"
 
 
+def test_what_was_there_at_first_has_a_hash_of_its_own_kind() -> None:
+    content = first_lines(TRANSACTIONS, 1)
+    txid = content.decode().splitlines()[1].split(",")[0].strip('"')
+    told = rows(content.replace(txid.encode(), b"GENESIS_a11ce"), ON_ETHEREUM)
+    assert [row.txid for row in told] == ["genesis_a11ce"]
+
+
 # Network
 
 

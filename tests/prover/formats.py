@@ -100,9 +100,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="prove formats", description=__doc__)
     parser.add_argument("--examples", type=int, default=50_000, help="for each sample")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", default=[], metavar="SAMPLE")
     options = parser.parse_args(arguments)
     began = time.monotonic()
-    tasks = [(path.name, options.examples, options.seed) for path in sorted(DATA.iterdir())]
+    names = options.only or sorted(path.name for path in DATA.iterdir())
+    tasks = [(name, options.examples, options.seed) for name in names]
     failed = 0
     with multiprocessing.Pool() as pool:
         for name, outcomes, failures in pool.imap_unordered(try_sample, tasks):

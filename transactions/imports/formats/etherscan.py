@@ -358,7 +358,7 @@ class ExplorerFile:
         line_of = self.picker(table.header)
         own = complete.wallet
         has_chain = "chain" in columns_of(table.header)
-        told: set[tuple[str, int]] = set()
+        told: set[tuple[str, int | str]] = set()
 
         def read(record: Record) -> Row:
             line = line_of(record.cells)
@@ -370,7 +370,8 @@ class ExplorerFile:
             row = self.row(record, line, own, network)
             if self.has_one_row_each:
                 # Half of a hash tells them apart, in a quarter of the memory.
-                known = (network, int(row.txid[2:18], 16))
+                is_hash = row.txid.startswith("0x")
+                known = (network, int(row.txid[2:18], 16) if is_hash else row.txid)
                 if known in told:
                     raise Unreadable(
                         "an earlier line told of this transaction already. Remove one of them."
