@@ -385,6 +385,8 @@ def test_what_was_shown_is_shown_again_when_the_ledger_has_changed() -> None:
     # What was shown before can no longer be confirmed.
     late = client.post(f"{batch.get_absolute_url()}confirm/", {"shown": seen}, follow=True)
     assert "This is not what was shown to you." in text(late)
+    odd = client.post(f"{batch.get_absolute_url()}confirm/", {"shown": "\0"}, follow=True)
+    assert "This is not what was shown to you." in text(odd)
     assert confirm(client, batch).status == "imported"
 
 

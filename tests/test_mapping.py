@@ -114,9 +114,10 @@ def test_page_shows_samples_as_they_would_be_read_and_reads_the_file(client: Cli
 
 
 @pytest.mark.django_db
-def test_file_that_is_no_table_is_not_to_be_mapped(client: Client) -> None:
+@pytest.mark.parametrize("content", [b"no table\nat all\n", b'[{"a": 1, "b": 2}]'])
+def test_file_that_is_no_table_is_not_to_be_mapped(client: Client, content: bytes) -> None:
     client.force_login(make_user("Editors"))
-    batch = new_batch(BytesIO(b"no table\nat all\n"), "x.csv")
+    batch = new_batch(BytesIO(content), "x.csv")
     with pytest.raises(FileError):
-        import_batch(batch, BytesIO(b"no table\nat all\n"))
+        import_batch(batch, BytesIO(content))
     assert client.get(f"{batch.get_absolute_url()}columns/").status_code == 404

@@ -196,10 +196,9 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 def import_confirm(request: HttpRequest, pk: int) -> HttpResponse:
     """Has a file do what was shown; where it no longer would, it is shown again."""
     batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
-    shown = ImportBatch.objects.filter(
-        pk=pk, status=ImportBatch.Status.SHOWN, shown=request.POST.get("shown", "")
-    )
-    if run_again(shown, is_confirmed=True, made_by=request.user):
+    is_seen = request.POST.get("shown", "") == batch.shown
+    shown = ImportBatch.objects.filter(pk=pk, status=ImportBatch.Status.SHOWN, shown=batch.shown)
+    if is_seen and run_again(shown, is_confirmed=True, made_by=request.user):
         begin([batch])
     else:
         messages.warning(request, "This is not what was shown to you. Look at it once more.")

@@ -121,7 +121,8 @@ def _rows(table: Table, told: list[str]) -> Iterator[Row | Rejected]:
             if expected != balance:
                 mismatches.append(f"{record.line} ({balance:f} where {expected:f} follows)")
     if checked and not mismatches:
-        told.append(f"The running balance agrees in all {checked:,} lines that can be checked.")
+        of = "the one line" if checked == 1 else f"all {checked:,} lines"
+        told.append(f"The running balance agrees in {of} that can be checked.")
     if mismatches:
         shown_ = ", ".join(mismatches[:5]) + (", …" if len(mismatches) > 5 else "")
         told.append(

@@ -153,6 +153,8 @@ def _columns(line: str) -> list[str]:
 def open_any(file: BinaryIO, file_name: str) -> Table:
     """A file of an unknown kind as a table: its header is the longest of its first lines."""
     encoding = encoding_of(file)
+    if json_table.is_json(file):
+        raise FileError("A JSON file has no columns that could be mapped.")
     found: list[tuple[int, int, str, tuple[str, ...]]] = []
     with closing(lines_of(file, encoding)) as lines:
         for number, line in enumerate(islice(lines, HEADER_WITHIN), 1):
