@@ -1,13 +1,16 @@
 """Every format: one recognises a file, which read twice adds nothing, and asks what it lacks."""
 
+import random
+from collections import Counter
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import transaction
 from files import ALICE, DATA, questions, reading, sample
-from prover.formats import try_sample
+from prover.formats import damaged, try_sample
 
 from transactions.imports.formats import FORMATS, open_table
 from transactions.imports.importer import Unanswered, import_batch, new_batch
@@ -16,12 +19,16 @@ from transactions.models import Asset, Entry, ImportBatch, Transaction, Wallet
 
 SAMPLES = sorted(path.name for path in DATA.iterdir())
 BERLIN = ZoneInfo("Europe/Berlin")
-GIVEN = {"wallet": "Mine", "network": "ethereum", "timezone": "Europe/Berlin"}
+GIVEN = {"wallet": "Mine", "network": "ethereum", "timezone": "Europe/Berlin", "date_order": "dmy"}
+DAMAGED = 4
 
 
-def load(name: str, **options: str) -> ImportBatch:
-    """A sample imported, with what it asks for and no more."""
-    content = sample(name)
+def load(name: str) -> ImportBatch:
+    return imported(name, sample(name))
+
+
+def imported(name: str, content: bytes, **options: str) -> ImportBatch:
+    """A file imported, with what it asks for and no more."""
     batch = new_batch(BytesIO(content), name, options=options)
     try:
         import_batch(batch, BytesIO(content))
@@ -31,7 +38,7 @@ def load(name: str, **options: str) -> ImportBatch:
             if question.option == "wallet" and ALICE in question.choices:
                 answer = ALICE
             options[question.option] = answer
-        return load(name, **options)
+        return imported(name, content, **options)
     return ImportBatch.objects.get(pk=batch.pk)
 
 
@@ -201,3 +208,25 @@ def test_damaged_file_is_read_or_refused_with_a_sentence(name: str) -> None:
     _, outcomes, failures = try_sample((name, 150, 7))
     assert failures == []
     assert outcomes.total() == 150
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", SAMPLES)
+def test_damaged_file_is_imported_as_told_or_not_at_all(name: str) -> None:
+    """What the lines say they did is what the ledger has, and again it is known."""
+    chance = random.Random(f"11 {name}")
+    for _ in range(DAMAGED):
+        content = damaged(sample(name), chance)
+        with transaction.atomic():
+            try:
+                batch = imported(name, content)
+            except FileError:
+                assert not Transaction.objects.exists()
+            else:
+                made = batch.lines.filter(outcome="new").values("transaction").distinct()
+                assert Transaction.objects.count() == made.count()
+                told = Counter(batch.lines.values_list("outcome", flat=True))
+                assert {name: getattr(batch, name) for name in told} == told
+                again = imported(name, content)
+                assert (again.new, again.adds, again.changed) == (0, 0, 0)
+            transaction.set_rollback(True)
