@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -339,12 +340,13 @@ def explorer_line(number: int) -> str:
     is_out = number % 2
     sender, receiver = (OWN, other) if is_out else (other, OWN)
     value = f"{random.random():.18f}"
+    seconds = 1_600_000_000 + 60 * number
     amounts = ("0", value) if is_out else (value, "0")
     cells = (
         f"0x{random.getrandbits(256):064x}",
         str(10_000_000 + number),
-        str(1_600_000_000 + 60 * number),
-        "2020-09-13 12:26:40",
+        str(seconds),
+        f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}",
         sender,
         receiver,
         "",

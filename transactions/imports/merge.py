@@ -291,9 +291,8 @@ TOLD_TRANSACTIONS = """
 # A transaction on a chain pays one fee in a coin, which a file may tell in parts. Where two files
 # tell it differently, the higher one is it: the other lacks a part.
 TOLD_FEES = """
-    DROP TABLE IF EXISTS pg_temp.told_fee;
-    CREATE TEMP TABLE told_fee ON COMMIT DROP AS
-    WITH told AS (
+    DROP TABLE IF EXISTS pg_temp.told_fee, pg_temp.file_fee, pg_temp.known_fee;
+    CREATE TEMP TABLE file_fee ON COMMIT DROP AS
         SELECT t.known_id, m.wallet_id, a.id AS asset_id, min(m.line) AS line,
             m.network, m.code, m.token_id, m.asset_kind, a.symbol,
             sum(m.amount) AS amount, array_agg(m.amount ORDER BY m.amount) AS parts
@@ -303,20 +302,24 @@ TOLD_FEES = """
         JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
             AND a.token_id = m.token_id AND a.kind = m.asset_kind
         WHERE m.kind = 'fee' AND t.network IS NOT NULL AND t.known_id IS NOT NULL
-        GROUP BY t.known_id, m.wallet_id, a.id, m.network, m.code, m.token_id, m.asset_kind
-    ), known AS (
+        GROUP BY t.known_id, m.wallet_id, a.id, m.network, m.code, m.token_id, m.asset_kind;
+    ANALYZE file_fee;
+    CREATE TEMP TABLE known_fee ON COMMIT DROP AS
         SELECT e.transaction_id, e.wallet_id, e.asset_id, sum(e.amount) AS amount,
             array_agg(e.amount ORDER BY e.amount) AS parts
         FROM transactions_entry e
-        WHERE e.kind = 'fee' AND e.transaction_id IN (SELECT known_id FROM told)
-        GROUP BY e.transaction_id, e.wallet_id, e.asset_id
-    )
+        WHERE e.kind = 'fee' AND e.transaction_id IN (SELECT known_id FROM file_fee)
+        GROUP BY e.transaction_id, e.wallet_id, e.asset_id;
+    ANALYZE known_fee;
+
+    CREATE TEMP TABLE told_fee ON COMMIT DROP AS
     SELECT told.*, known.amount AS known_amount,
         (told.amount, told.parts) < (known.amount, known.parts) AS is_better
-    FROM told JOIN known
+    FROM file_fee told JOIN known_fee known
         ON (known.transaction_id, known.wallet_id, known.asset_id)
             = (told.known_id, told.wallet_id, told.asset_id)
     WHERE told.parts <> known.parts;
+    ANALYZE told_fee;
 
     DELETE FROM transactions_entry e USING told_fee f
     WHERE f.is_better AND e.kind = 'fee' AND (e.transaction_id, e.wallet_id, e.asset_id)

@@ -40,36 +40,39 @@ TOUCHED = """
     ORDER BY t.id
 """
 REMOVE = """
-    UPDATE transactions_importline SET transaction_id = NULL WHERE transaction_id = ANY (%(gone)s);
-    DELETE FROM transactions_transactionlabel WHERE transaction_id = ANY (%(gone)s);
-    DELETE FROM transactions_entry WHERE transaction_id = ANY (%(gone)s);
-    DELETE FROM transactions_transaction WHERE id = ANY (%(gone)s);
+    UPDATE transactions_importline SET transaction_id = NULL
+    WHERE transaction_id IN (SELECT id FROM pg_temp.gone);
+    DELETE FROM transactions_transactionlabel WHERE transaction_id IN (SELECT id FROM pg_temp.gone);
+    DELETE FROM transactions_entry WHERE transaction_id IN (SELECT id FROM pg_temp.gone);
+    DELETE FROM transactions_transaction WHERE id IN (SELECT id FROM pg_temp.gone);
 """
 # As a transaction is before any file has told of it; what people wrote stays.
 EMPTY = """
     DROP TABLE IF EXISTS pg_temp.kept_label;
     CREATE TEMP TABLE kept_label (transaction_id bigint, key text) ON COMMIT DROP;
 
-    DELETE FROM transactions_entry WHERE transaction_id = ANY (%(shared)s);
+    DELETE FROM transactions_entry WHERE transaction_id IN (SELECT id FROM pg_temp.shared);
 
     UPDATE transactions_transaction SET status = 'pending', type = 'other', is_type_told = false,
         timestamp = timestamptz '2100-12-31 23:59:59Z', method = '', block = NULL,
         note = CASE WHEN is_edited THEN note ELSE '' END,
         contact_id = CASE WHEN is_edited THEN contact_id END
-    WHERE id = ANY (%(shared)s);
+    WHERE id IN (SELECT id FROM pg_temp.shared);
 """
 OTHERS = """
     SELECT DISTINCT b.id FROM transactions_importline l
     JOIN transactions_importbatch b ON b.id = l.batch_id
-    WHERE l.transaction_id = ANY (%(shared)s) AND l.outcome <> 'rejected'
+    WHERE l.transaction_id IN (SELECT id FROM pg_temp.shared) AND l.outcome <> 'rejected'
         AND b.status = 'imported' AND b.id <> %(batch)s
     ORDER BY b.id
 """
 ONLY_SHARED = """
-    DELETE FROM staged_line s WHERE NOT EXISTS (
-        SELECT FROM transactions_importline l WHERE l.batch_id = %(batch)s AND l.number = s.line
-            AND l.transaction_id = ANY (%(shared)s) AND l.outcome <> 'rejected'
+    DELETE FROM staged_line WHERE line NOT IN (
+        SELECT l.number FROM transactions_importline l
+        WHERE l.batch_id = %(batch)s AND l.outcome <> 'rejected'
+            AND l.transaction_id IN (SELECT id FROM pg_temp.shared)
     );
+    ANALYZE staged_line;
 
     INSERT INTO kept_label SELECT l.transaction_id, lower(told.name)
     FROM staged_line s JOIN transactions_importline l
@@ -78,7 +81,7 @@ ONLY_SHARED = """
 # A label that people took off is not brought back: only what nobody else told of goes.
 LABELS_OF_NOBODY = """
     DELETE FROM transactions_transactionlabel on_it USING transactions_label label
-    WHERE on_it.transaction_id = ANY (%(shared)s) AND on_it.is_imported
+    WHERE on_it.transaction_id IN (SELECT id FROM pg_temp.shared) AND on_it.is_imported
         AND label.id = on_it.label_id AND NOT EXISTS (
             SELECT FROM kept_label
             WHERE transaction_id = on_it.transaction_id AND key = lower(label.name)
@@ -163,7 +166,8 @@ def undo(batch: ImportBatch, seen: str | None = None, also: Iterable[int] = ()) 
             return None
         imported.update(status=ImportBatch.Status.UNDONE)
         gone = [*plan.alone, *set(plan.edited).intersection(also)]
-        run(cursor, REMOVE, {"gone": gone})
+        make_list(cursor, "gone", gone)
+        run(cursor, REMOVE, {})
         if plan.shared:
             make_anew(cursor, batch, plan.shared)
         for name in UNUSED:  # in an order in which none refers to one that is still there
@@ -174,9 +178,10 @@ def undo(batch: ImportBatch, seen: str | None = None, also: Iterable[int] = ()) 
 
 def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> None:
     """Transactions as all other imports tell them, whose files are read once more."""
-    cursor.execute(OTHERS, {"shared": shared, "batch": batch.pk})
+    make_list(cursor, "shared", shared)
+    cursor.execute(OTHERS, {"batch": batch.pk})
     others = [pk for (pk,) in cursor.fetchall()]
-    run(cursor, EMPTY, {"shared": shared})
+    run(cursor, EMPTY, {})
     found = ImportBatch.objects.defer("content").annotate(has_content=Q(content__isnull=False))
     for other in found.filter(pk__in=others).order_by("pk"):
         if not other.has_content:
@@ -193,9 +198,17 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
                 f"{other.file_name} told of some of these transactions too, and can no longer be "
                 f"read: {problem}"
             ) from problem
-        run(cursor, ONLY_SHARED, {"batch": other.pk, "shared": shared})
+        run(cursor, ONLY_SHARED, {"batch": other.pk})
         merge_once_more(cursor)
-    run(cursor, LABELS_OF_NOBODY, {"shared": shared})
+    run(cursor, LABELS_OF_NOBODY, {})
+
+
+def make_list(cursor: CursorWrapper, name: str, pks: list[int]) -> None:
+    """A temporary table of ids, which PostgreSQL knows the size of."""
+    cursor.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
+    cursor.execute(f"CREATE TEMP TABLE {name} (id bigint PRIMARY KEY) ON COMMIT DROP")
+    cursor.execute(f"INSERT INTO {name} SELECT unnest(%s::bigint[])", [pks])
+    cursor.execute(f"ANALYZE {name}")
 
 
 def run(cursor: CursorWrapper, script: str, parameters: dict[str, Any]) -> None:
