@@ -513,6 +513,8 @@ ADD_TRANSACTIONS = """
 
 # What each line brings, and what that changes of a known transaction, told at the first line.
 ENTRY_CHANGES = """
+    CREATE INDEX ON told_entry (line);
+
     DROP TABLE IF EXISTS pg_temp.told_change;
     CREATE TEMP TABLE told_change (line integer, position integer, text text, outcome text)
         ON COMMIT DROP;
@@ -622,6 +624,8 @@ NOT_TAKEN = """
     FROM told_transaction t JOIN told_line l USING (number)
     WHERE t.is_edited AND l.contact <> ''
         AND lower(l.contact) IS DISTINCT FROM lower(t.old_contact);
+
+    ANALYZE told_change;
 
     -- What was told when this very line came before needs no second look.
     DELETE FROM told_change c USING staged_line s, told_line l
