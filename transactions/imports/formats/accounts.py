@@ -57,7 +57,12 @@ class Context:
     date_order: str
 
     def time(self, text: str, column: str) -> datetime:
-        return cells.written_time(text, column, self.zone, self.date_order)
+        if not self.date_order and cells.is_order_open([text]):
+            raise Unreadable(
+                f"{column} {shown(text)} can be two days. Write it like 2024-01-31 13:45:00."
+            )
+        order = self.date_order or cells.order_of([text])
+        return cells.written_time(text, column, self.zone, order)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ class AccountFile:
     where none of `wallet_columns` names it in some line. `date_column` is given where the time
     zone, or the order of day and month, may have to be asked for; of others that are not in UTC a
     person may say the zone. `columns` names the columns of
-    a header that bears one name several times.
+    a header that bears one name several times. `fitted` makes of the format what it is for one
+    file, where that file's name or contents say more than its columns do; it may raise FileError.
     """
 
     name: str
@@ -76,24 +82,31 @@ class AccountFile:
     needs: frozenset[str]
     read_line: Callable[[Line, Context], Told]
     lacks: frozenset[str] = frozenset()
+    one_of: frozenset[str] = frozenset()  # and some of these
     account: str = ""
     wallet_columns: tuple[str, ...] = ()
     date_column: str = ""
     is_utc: bool = True
+    zone: tzinfo | None = None  # another that the file itself names
     columns: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
     passes_over: Callable[[Line], bool] = lambda line: False
     has_unique_ids: bool = False
     date_order: str = ""
+    fitted: Callable[["AccountFile", Table], "AccountFile"] = lambda known, table: known
 
     def matches(self, header: tuple[str, ...]) -> bool:
         found = {name.casefold() for name in self.columns(header)}
-        return found >= self.needs and not found & self.lacks
+        has_one = bool(found & self.one_of) or not self.one_of
+        return found >= self.needs and has_one and not found & self.lacks
 
     @property
     def repeats_columns(self) -> bool:
         return self.columns is not tuple
 
     def questions(self, table: Table, options: Options) -> list[Question]:
+        return self.fitted(self, table)._questions(table, options)
+
+    def _questions(self, table: Table, options: Options) -> list[Question]:
         found = []
         if not (options.wallet or self.account or self._names_every_wallet(table)):
             found.append(Question("wallet", "Which account is the file of? Give it a name."))
@@ -104,7 +117,7 @@ class AccountFile:
     def _questions_about_times(self, table: Table, options: Options) -> list[Question]:
         times = [line[self.date_column] for line in self._lines(table) if line[self.date_column]]
         found = []
-        if not (self.is_utc or options.timezone):
+        if not (self.is_utc or self.zone or options.timezone):
             text = (
                 "In which time zone are the times of the file? It does not say; the first is "
                 f"{times[0] if times else 'missing'}."
@@ -117,13 +130,16 @@ class AccountFile:
         return found
 
     def read(self, table: Table, options: Options) -> Reading:
-        if questions := self.questions(table, options):
+        return self.fitted(self, table)._read(table, options)
+
+    def _read(self, table: Table, options: Options) -> Reading:
+        if questions := self._questions(table, options):
             raise FileError(" ".join(question.text for question in questions))
         order = options.date_order or self.date_order
         if self.date_column and not self.date_order:
             times = [line[self.date_column] for line in self._lines(table)]
             order = cells.order_of(times) or order
-        context = Context(UTC if self.is_utc else options.timezone or UTC, order)
+        context = Context(UTC if self.is_utc else self.zone or options.timezone or UTC, order)
         complete = replace(options, wallet=options.wallet or self.account, network="")
         return Reading(complete, self._rows(table, context))
 

@@ -2,8 +2,10 @@
 
 Up to seven lines stand before the header. Times are UTC. Older files have no `ID`, and no sign:
 what goes out is told by the type; newer ones sign what was sent. The second side of a conversion
-is only in `Notes`. Prices, fees and totals are in the currency of the account; the spread of a
-conversion is in the amounts already. Source: files that people published.
+is only in `Notes`. Prices, fees and totals are in the currency of the account, which the oldest
+files name in the titles of columns (`EUR Subtotal`); those of before 2020 have one amount, fee
+included. What was traded for anything but that currency is only in `Notes`, its fee included,
+and the columns are what it was worth. Source: files that people published.
 """
 
 import re
@@ -16,6 +18,7 @@ from transactions.imports.formats.accounts import (
     Line,
     Told,
     move,
+    nothing_moved,
     swap,
 )
 from transactions.imports.formats.cells import Unreadable, shown
@@ -33,6 +36,7 @@ TRADES = {
 OUT = {
     "send": "send",
     "withdrawal": "withdrawal",
+    "donation": "donation",
     "exchange deposit": "withdrawal",
     "pro deposit": "withdrawal",
     "admin debit": "other",
@@ -48,17 +52,27 @@ IN = {
     "reward income": "reward",
     "inflation reward": "reward",
     "interest income": "interest",
+    "interest payout": "interest",
     "learning reward": "income",
     "coinbase earn": "income",
     "card buy back": "income",
     "subscription rebate": "income",
+    "subscription rebates (24 hours)": "income",
     "incentives rewards payout": "income",
     "airdrop": "airdrop",
     "fork": "fork",
 }
+# Two lines of what is given and taken, which the sign tells.
+SELF = {"retail staking transfer", "retail unstaking transfer", "retail eth2 deprecation"}
+# One line of what stays in the account.
+WITHIN = {"vault withdrawal", "cash to savings"}
 _converted = re.compile(
     r"Converted ([0-9][0-9,.]*) (\S+) to ([0-9][0-9,.]*) (\S+)", re.IGNORECASE
 ).match
+_traded = re.compile(
+    r"(?:Bought|Sold) \S+ \S+ for [^\w\s]?([0-9][0-9,.]*) (\w+)", re.IGNORECASE
+).match
+_priced_in = re.compile(r"([a-z]{3}) spot price at transaction").fullmatch
 
 
 def first(line: Line, *names: str) -> str:
@@ -72,7 +86,7 @@ def read_line(line: Line, context: Context) -> Told:
         raise Unreadable("Quantity Transacted is empty. Export the file again.")
     type_, movements = _moved(kind, quantity, line)
     return Told(
-        cells.time(line["timestamp"], "Timestamp"),
+        context.time(line["timestamp"], "Timestamp"),
         movements,
         id=line.get("id", ""),
         type=type_,
@@ -83,30 +97,57 @@ def read_line(line: Line, context: Context) -> Told:
 def _moved(kind: str, quantity: Decimal, line: Line) -> tuple[str, list[Movement]]:
     asset, size = line["asset"], quantity.copy_abs()
     if kind in TRADES:
-        return "trade", _trade(line, size, is_buy=TRADES[kind])
+        return "trade", _trade(kind, line, size)
     if kind == "convert":
         return "trade", _conversion(line, size)
     if kind in IN and not quantity.is_signed():
         return IN[kind], move(size, asset, "Asset")
+    if kind in WITHIN:
+        return "self", nothing_moved(move(size, asset, "Asset"))
+    type_ = "self" if kind in SELF else "other"
     if kind in OUT or quantity.is_signed():
-        return OUT.get(kind, "other"), move(size, asset, "Asset", is_out=True)
+        return OUT.get(kind, type_), move(size, asset, "Asset", is_out=True)
     if "id" in line:  # such a file signs what goes out
-        return "other", move(size, asset, "Asset")
+        return type_, move(size, asset, "Asset")
     raise Unreadable(
         f"Transaction Type {shown(line['transaction type'])} is not known, and this generation of "
         "the file does not sign amounts. Please report it."
     )
 
 
-def _trade(line: Line, size: Decimal, *, is_buy: bool) -> list[Movement]:
-    currency = first(line, "price currency", "spot price currency")
-    subtotal = cells.money(line.get("subtotal", ""), "Subtotal")
-    fee = cells.money(first(line, "fees and/or spread", "fees"), "Fees")
-    paid = subtotal.copy_abs() if subtotal else None
-    cost = fee.copy_abs() if fee else None
-    if is_buy:
+def _trade(kind: str, line: Line, size: Decimal) -> list[Movement]:
+    paid, currency, cost = _paid(kind, line)
+    if TRADES[kind]:
         return swap(size, line["asset"], paid, currency, cost, currency)
     return swap(paid, currency, size, line["asset"], cost, currency)
+
+
+def _paid(kind: str, line: Line) -> tuple[Decimal | None, str, Decimal | None]:
+    """The other side of a trade, its currency, and the fee where it is not in there."""
+    currency, prefix = _currency(line)
+    traded = _traded(line["notes"])
+    if traded and traded[2].upper() != currency.upper():
+        return cells.number(traded[1], "Notes", thousands=True), traded[2], None
+    if not traded and kind.startswith("advance"):
+        raise Unreadable(
+            f"Notes {shown(line['notes'])} do not say what it was traded for, which stands nowhere "
+            "else. Write 'Bought 1 ETH for 2000 USDC' there."
+        )
+    subtotal = cells.money(line[f"{prefix}subtotal"], "Subtotal")
+    fee = cells.money(first(line, "fees and/or spread", f"{prefix}fees"), "Fees")
+    if subtotal is not None:
+        return subtotal.copy_abs(), currency, fee.copy_abs() if fee else None
+    text = line[f"{prefix}amount transacted (inclusive of coinbase fees)"]
+    total = cells.money(text, "Amount Transacted")
+    return total.copy_abs() if total else None, currency, None
+
+
+def _currency(line: Line) -> tuple[str, str]:
+    """The account's currency, and what the titles of its columns begin with."""
+    if currency := first(line, "price currency", "spot price currency"):
+        return currency, ""
+    code = next((found[1] for found in map(_priced_in, line) if found), "")
+    return code.upper(), f"{code} " if code else ""
 
 
 def _conversion(line: Line, size: Decimal) -> list[Movement]:
@@ -126,5 +167,6 @@ HISTORY = AccountFile(
     frozenset({"timestamp", "transaction type", "asset", "quantity transacted", "notes"}),
     read_line,
     account="Coinbase",
+    date_column="timestamp",
     has_unique_ids=True,
 )

@@ -1,0 +1,95 @@
+"""Coinbase's transaction history, in all its generations."""
+
+import pytest
+from files import moved, questions, reasons, rows
+
+from transactions.imports.rows import Options
+
+OLDEST = (
+    "Timestamp,Transaction Type,Asset,Quantity Transacted,USD Spot Price at Transaction,"
+    "USD Amount Transacted (Inclusive of Coinbase Fees),Address,Notes"
+)
+IN_EUR = (
+    "Timestamp,Transaction Type,Asset,Quantity Transacted,EUR Spot Price at Transaction,"
+    "EUR Subtotal,EUR Total (inclusive of fees),EUR Fees,Notes"
+)
+SPOT = (
+    "Timestamp,Transaction Type,Asset,Quantity Transacted,Spot Price Currency,"
+    "Spot Price at Transaction,Subtotal,Total (inclusive of fees and/or spread),"
+    "Fees and/or Spread,Notes"
+)
+NEW = "ID," + SPOT.replace("Spot Price", "Price")
+BUY = [("-100", "transfer", "EUR"), ("0.5", "transfer", "ETH"), ("-2.5", "fee", "EUR")]
+
+
+def file(header: str, *lines: str) -> bytes:
+    return "\n".join([header, *lines]).encode()
+
+
+def new(type_: str, quantity: str, notes: str, asset: str = "ETH") -> bytes:
+    cells = f"n1,2024-05-01 10:00:00 UTC,{type_},{asset},{quantity},EUR"
+    return file(NEW, f'{cells},€200.00,€100.00,€102.50,€2.50,"{notes}"')
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        (IN_EUR, "2020-05-01T10:00:00Z,Buy,ETH,0.5,200.00,100.00,102.50,2.50,Bought 0.5 ETH"),
+        (SPOT, "2022-05-01T10:00:00Z,Buy,ETH,0.5,EUR,200.00,100.00,102.50,2.50,Bought 0.5 ETH"),
+        (
+            NEW,
+            "b1,2024-05-01 10:00:00 UTC,Buy,ETH,0.5,EUR,€200.00,€100.00,€102.50,€2.50,"
+            "Bought 0.5 ETH for 102.50 EUR",
+        ),
+    ],
+)
+def test_a_buy_is_the_same_in_every_generation(header: str, line: str) -> None:
+    (row,) = rows(file(header, line), Options())
+    assert (row.type, moved(row)) == ("trade", BUY)
+
+
+def test_the_oldest_files_have_the_fee_in_the_amount_and_dates_that_are_asked_for() -> None:
+    content = file(OLDEST, "03/08/2018,Buy,BTC,0.1,8000.00,812.00,,Bought 0.1 BTC")
+    (question,) = questions(content, Options())
+    assert (question.option, question.choices) == ("date_order", ("dmy", "mdy"))
+    (row,) = rows(content, Options(date_order="mdy"))
+    assert f"{row.timestamp:%Y-%m-%d}" == "2018-03-08"
+    assert moved(row) == [("-812", "transfer", "USD"), ("0.1", "transfer", "BTC")]
+
+
+def test_what_was_traded_for_another_asset_is_in_the_notes_fee_included() -> None:
+    notes = "Bought 0.5 ETH for 1,010.5 USDC on ETH-USDC at 2000 USDC/ETH"
+    (row,) = rows(new("Advanced Trade Buy", "0.5", notes), Options())
+    assert moved(row) == [("-1010.5", "transfer", "USDC"), ("0.5", "transfer", "ETH")]
+
+    notes = "Sold 0.5 ETH for 989.5 USDC on ETH-USDC at 2000 USDC/ETH"
+    (row,) = rows(new("Advanced Trade Sell", "-0.5", notes), Options())
+    assert moved(row) == [("-0.5", "transfer", "ETH"), ("989.5", "transfer", "USDC")]
+
+
+def test_an_advanced_trade_for_the_accounts_currency_has_its_fee() -> None:
+    notes = "Bought 0.5 ETH for €102.50 EUR on ETH-EUR at 200 EUR/ETH"
+    (row,) = rows(new("Advanced Trade Buy", "0.5", notes), Options())
+    assert moved(row) == BUY
+
+
+def test_an_advanced_trade_whose_notes_say_nothing_is_rejected() -> None:
+    (reason,) = reasons(new("Advanced Trade Buy", "0.5", "odd words"), Options())
+    assert reason.startswith("Line 2: Notes 'odd words' do not say what it was traded for")
+
+
+def test_what_stays_in_the_account_moves_nothing() -> None:
+    (row,) = rows(new("Vault Withdrawal", "0.5", ""), Options())
+    assert (row.type, moved(row)) == ("self", [("0", "transfer", "ETH")])
+
+
+@pytest.mark.parametrize(("quantity", "asset"), [("-0.5", "ETH2"), ("0.5", "ETH")])
+def test_staked_coins_change_by_their_sign(quantity: str, asset: str) -> None:
+    (row,) = rows(new("Retail Eth2 Deprecation", quantity, "", asset), Options())
+    assert (row.type, moved(row)) == ("self", [(quantity, "transfer", asset)])
+
+
+@pytest.mark.parametrize("quantity", ["0.5", "-0.5"])
+def test_a_send_goes_out_whatever_its_sign(quantity: str) -> None:
+    (row,) = rows(new("Send", quantity, "Sent 0.5 ETH"), Options())
+    assert (row.type, moved(row)) == ("send", [("-0.5", "transfer", "ETH")])
