@@ -1,12 +1,18 @@
 """Binance's files: the statement of all movements, and the histories of deposits and withdrawals.
 
-The statement is in UTC and has one signed movement a line, without an id. Movements of a trade
-within one second are one transaction of that second; others are each one. Deposits and
-withdrawals stand in the statement too, so import the statement, or those two files, not both.
-Source: files that people published, and Binance's help pages.
+The statement has one signed movement a line, without an id. Movements of a trade within one
+second are one transaction of that second; others are each one. Deposits and withdrawals stand in
+the statement too, so import the statement, or those two files, not both. The time zone is in the
+title of the column (`UTC_Time`, `Date(UTC+8)`) or, of newer files, in the file's name
+(`…(UTC--6).csv`). Older histories of both kinds have the same columns: a fee, which no deposit
+costs, or the file's name tells them apart. Source: files that people published, and Binance's
+help pages.
 """
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import (
@@ -19,7 +25,8 @@ from transactions.imports.formats.accounts import (
     nothing_moved,
 )
 from transactions.imports.formats.cells import Unreadable, shown
-from transactions.imports.rows import Movement, Status
+from transactions.imports.formats.reader import Record, line_of, records
+from transactions.imports.rows import FileError, Movement, Status, Table
 
 ACCOUNT = "Binance"
 TRADES = {
@@ -36,13 +43,25 @@ TRADES = {
     "large otc trading",
     "otc trading",
     "small assets exchange bnb",
+    "small assets exchange bnb (spot)",
+    "bnb fee deduction",
     "buy crypto",
     "buy crypto with fiat",
+    "buy crypto with card",
     "auto-invest transaction",
+    "eth 2.0 staking",
+    "stablecoins auto-conversion",
+    "leverage token redemption",
+    "swap farming transaction",
+    "liquid swap sell",
 }
 FEES = {"fee", "transaction fee"}
 # What an operation says, by a word in it; the first that fits.
 TYPES = {
+    "pool distribution": "mining",
+    "savings distribution": "interest",
+    "earnings": "reward",
+    "voucher": "income",
     "withdraw": "withdrawal",
     "deposit": "deposit",
     "airdrop": "airdrop",
@@ -54,7 +73,6 @@ TYPES = {
     "rebate": "income",
     "referral": "income",
     "commission": "income",
-    "voucher": "income",
     "subscription": "self",
     "redemption": "self",
     "purchase": "self",
@@ -79,14 +97,70 @@ STATUSES: dict[str, Status] = {
     "canceled": "failed",
 }
 _short_year = re.compile(r"[0-9]{2}-[0-9]{2}-[0-9]{2} .*").fullmatch
+_time_column = re.compile(r"utc_time|(?:date|time) ?(?:\(utc.*\))?").fullmatch
+_zone = re.compile(
+    r"\(UTC(?:([+-]{0,2})([0-9]{1,2})(?:[:._]?([0-9]{2}))?)?\)", re.IGNORECASE
+).search
+_ways = re.compile(r"deposit|withdraw", re.IGNORECASE).findall
 
 
 def first(line: Line, *names: str) -> str:
     return next((line[name] for name in names if line.get(name)), "")
 
 
-def _time(text: str, column: str, context: Context):  # type: ignore[no-untyped-def]
-    return context.time(f"20{text}" if _short_year(text) else text, column)
+def _time(line: Line, context: Context) -> datetime:
+    column = time_column(line)
+    text = line[column]
+    return context.time(f"20{text}" if _short_year(text) else text, column or "Time")
+
+
+def time_column(names: Iterable[str]) -> str:
+    return next((name for name in names if _time_column(name)), "")
+
+
+def zone_of(text: str) -> tzinfo | None:
+    """The zone of `(UTC)`, `(UTC+8)` or `(UTC--6)`; None where none is named."""
+    found = _zone(text)
+    if not found:
+        return None
+    signs, hours, minutes = found.groups(default="")
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    if offset >= timedelta(days=1):
+        return None
+    return timezone(-offset if signs.endswith("-") else offset)
+
+
+def _in_its_zone(known: AccountFile, table: Table) -> AccountFile:
+    column = time_column(map(str.casefold, table.header))
+    zone = UTC if column == "utc_time" else zone_of(column) or zone_of(table.file_name)
+    return replace(known, date_column=column, is_utc=False, zone=zone)
+
+
+def _of_its_way(known: AccountFile, table: Table) -> AccountFile:
+    read_line = read_withdrawal if _is_out(table) else read_deposit
+    return replace(_in_its_zone(known, table), read_line=read_line)
+
+
+def _is_out(table: Table) -> bool:
+    """Whether a history is of withdrawals."""
+    names = set(map(str.casefold, table.header))
+    if not names & FEE_COLUMNS:
+        return False
+    ways = set(map(str.casefold, _ways(table.file_name)))
+    if "fee" in names or ways == {"withdraw"} or (ways != {"deposit"} and _has_fees(table)):
+        return True
+    if ways == {"deposit"}:
+        return False
+    raise FileError(
+        "The file can be of deposits or of withdrawals: the columns of both are the same, and no "
+        "line has a fee, which only a withdrawal costs. Write 'deposit' or 'withdraw' into the "
+        "file's name, and import it again."
+    )
+
+
+def _has_fees(table: Table) -> bool:
+    lines = (line_of(one, table.header) for one in records(table) if isinstance(one, Record))
+    return any(line["transactionfee"].strip("0.-") for line in lines)
 
 
 def read_statement(line: Line, context: Context) -> Told:
@@ -94,7 +168,7 @@ def read_statement(line: Line, context: Context) -> Told:
     change = cells.number(line["change"], "Change", thousands=True)
     if not change:
         raise Unreadable(f"Change {shown(line['change'])} is no movement. Export the file again.")
-    timestamp = _time(first(line, "utc_time", "time"), "UTC_Time", context)
+    timestamp = _time(line, context)
     is_fee = operation in FEES and change < 0
     asset = coin(line["coin"], "Coin")
     return Told(
@@ -110,9 +184,15 @@ def _type(operation: str) -> str:
     return next((ours for word, ours in TYPES.items() if word in operation), "other")
 
 
-def read_transfer(line: Line, context: Context) -> Told:
-    """A deposit or a withdrawal; the latter's file has a column of its fee."""
-    is_out = "transactionfee" in line or "fee" in line
+def read_withdrawal(line: Line, context: Context) -> Told:
+    return _read_transfer(line, context, is_out=True)
+
+
+def read_deposit(line: Line, context: Context) -> Told:
+    return _read_transfer(line, context, is_out=False)
+
+
+def _read_transfer(line: Line, context: Context, *, is_out: bool) -> Told:
     amount = cells.amount(line["amount"], "Amount", thousands=True)
     fee = cells.amount(first(line, "transactionfee", "fee"), "Fee", thousands=True)
     movements = [
@@ -122,11 +202,17 @@ def read_transfer(line: Line, context: Context) -> Told:
     status = STATUSES.get(line["status"].casefold())
     if status is None:
         raise Unreadable(f"Status {shown(line['status'])} is not known. Please report it.")
+    txid = first(line, "txid", "transaction id")
+    if status == "pending" and not txid:
+        raise Unreadable(
+            f"Status is {shown(line['status'])}, and there is no TXID by which it would be known "
+            "once it is done. Export the file again then."
+        )
     told = [f"{name} {line[key]}" for name, key in NOTED.items() if line.get(key)]
     return Told(
-        _time(first(line, "date(utc)", "date(utc+0)", "time"), "Date(UTC)", context),
+        _time(line, context),
         nothing_moved(movements) if status == "failed" else movements,
-        id=first(line, "txid", "transaction id"),
+        id=txid,
         type="withdrawal" if is_out else "deposit",
         note=cells.note_text(", ".join(told), "The note"),
         status=status,
@@ -134,7 +220,8 @@ def read_transfer(line: Line, context: Context) -> Told:
 
 
 NOTED = {"Network": "network", "Address": "address"}
-MOVED = frozenset({"coin", "network", "amount", "status", "txid"})
+MOVED = frozenset({"coin", "amount", "address", "status", "txid"})
+FEE_COLUMNS = frozenset({"transactionfee", "fee"})
 
 STATEMENT = AccountFile(
     "binance",
@@ -142,19 +229,23 @@ STATEMENT = AccountFile(
     frozenset({"account", "operation", "coin", "change"}),
     read_statement,
     account=ACCOUNT,
+    fitted=_in_its_zone,
 )
 WITHDRAWALS = AccountFile(
     "binance-withdrawals",
     "Binance withdrawals",
-    MOVED | {"transactionfee"},
-    read_transfer,
+    MOVED,
+    read_withdrawal,
+    one_of=FEE_COLUMNS,
     account=ACCOUNT,
+    fitted=_of_its_way,
 )
 DEPOSITS = AccountFile(
     "binance-deposits",
     "Binance deposits",
     MOVED,
-    read_transfer,
-    lacks=frozenset({"transactionfee", "fee"}),
+    read_deposit,
+    lacks=FEE_COLUMNS,
     account=ACCOUNT,
+    fitted=_of_its_way,
 )
