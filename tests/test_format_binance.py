@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from files import moved, questions, reading, reasons, rows
 
-from transactions.imports.formats import open_table
+from transactions.imports.formats import FORMATS, open_table
 from transactions.imports.formats.binance import zone_of
 from transactions.imports.rows import FileError, Options, Row
 
@@ -170,7 +170,23 @@ def test_failed_withdrawal_moves_nothing_and_costs_nothing() -> None:
     assert (row.status, moved(row)) == ("failed", [("0", "transfer", "BTC")])
 
 
-def test_each_header_is_of_one_format() -> None:
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        (OLD, "binance"),
+        (NEW, "binance"),
+        (BOTH_WAYS, "binance-withdrawals"),
+        ("Time,Coin,Network,Amount,Fee,Address,TXID,Status", "binance-withdrawals"),
+        ("Time,Coin,Network,Amount,Address,TXID,Status", "binance-deposits"),
+        ("Date(UTC),Coin,Amount,Address,TXID,Status", "binance-deposits"),
+    ],
+)
+def test_each_header_is_of_one_format(header: str, name: str) -> None:
+    columns = tuple(header.split(","))
+    assert [known.name for known in FORMATS if known.matches(columns)] == [name]
+
+
+def test_header_may_stand_below_other_lines() -> None:
     content = file("A preamble", "Date(UTC),Coin,Amount,Address,TXID,Status", "x,BTC,1,a,t,Done")
     known, table = open_table(BytesIO(content), "export.csv")
     assert (known.name, table.header_line) == ("binance-deposits", 2)

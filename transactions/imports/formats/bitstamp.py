@@ -2,7 +2,8 @@
 
 The older one has amounts with their unit in one cell and months as news agencies write them
 (`Sept. 3, 2021, 12:13 AM`); the newer one has an ID, and the units in columns of their own. Times
-are UTC unless the account was set otherwise. Source: files that people published.
+are UTC unless the account was set otherwise. Amounts have no sign, so that the type must say which
+way they went. Source: files that people published.
 """
 
 import re
@@ -15,6 +16,7 @@ from transactions.imports.formats.accounts import (
     Told,
     amount_and_unit,
     move,
+    nothing_moved,
     swap,
 )
 from transactions.imports.formats.cells import Unreadable, shown
@@ -29,13 +31,16 @@ TYPES = {
     "ripple deposit": "deposit",
     "ripple payment": "withdrawal",
     "staking reward": "reward",
-    "staked assets": "self",
-    "staking": "self",
-    "unstaking": "self",
-    "sub account transfer": "self",
-    "intersubaccounttransfer": "self",
     "referral reward": "income",
-    "settlement transfer": "self",
+}
+# Between accounts that are all one wallet here.
+WITHIN = {
+    "sub account transfer",
+    "inter account transfer",
+    "intersubaccounttransfer",
+    "staked assets",
+    "staking",
+    "unstaking",
 }
 _news_time = re.compile(
     r"([A-Za-z]{3})[a-z]*\.? ([0-9]{1,2}), ([0-9]{4}), "
@@ -80,7 +85,14 @@ def _moved(kind: str, subtype: str, *sides: tuple) -> tuple[str, list[Movement]]
     if value and way in ("buy", "sell"):
         both = (amount, unit, value, currency) if way == "buy" else (value, currency, amount, unit)
         return "trade", swap(*both, fee, fee_unit)
+    if kind.casefold() in WITHIN:
+        return "self", nothing_moved(move(amount, unit, "Amount"))
     type_ = TYPES.get(kind.casefold(), "other")
+    if type_ == "other" and not amount.is_signed():
+        raise Unreadable(
+            f"Type {shown(kind)} with {shown(subtype)} does not say which way the amount went, "
+            "which has no sign. Please report it."
+        )
     is_out = type_ == "withdrawal" and amount > 0
     return type_, [
         *move(amount, unit, "Amount", is_out=is_out),
