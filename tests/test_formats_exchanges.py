@@ -33,6 +33,24 @@ FILES = {
             ),
         ],
     ),
+    "coinbase-eur.csv": (
+        "coinbase",
+        [
+            "2020-04-01 08:00:00 | trade | -250 EUR, 2 ETH, fee -3.73 EUR",
+            "2020-04-02 08:00:00 | trade | -0.5 ETH, 65 EUR, fee -1.99 EUR",
+            "2020-04-03 08:00:00 | self | 0 ETH",
+        ],
+    ),
+    "binance-time.csv": (
+        "binance",
+        [
+            "2024-05-01 07:00:01 | trade | 1.5 SOL",
+            "2024-05-01 07:00:01 | trade | -210.75 USDT",
+            "2024-05-01 07:00:01 | trade | fee -0.0015 SOL",
+            "2024-05-01 22:30:00 | interest | 0.00000002 SOL",
+            "2024-05-01 22:30:00 | interest | 0.00000002 SOL",
+        ],
+    ),
     "binance.csv": (
         "binance",
         [
