@@ -43,9 +43,7 @@ class Entry:
 
     @property
     def key(self) -> str:
-        return (
-            f"{self.family} {self.address}" if self.address else f"contact {self.name.casefold()}"
-        )
+        return f"{self.family} {self.address}" if self.address else f"contact {self.name.lower()}"
 
 
 @dataclass
@@ -94,7 +92,7 @@ def plan_of(content: bytes) -> Plan:
         raise BookError("The file has no lines under its header. Export it again.")
     found = list(entries.values())
     contacts = {
-        one.name.casefold(): one
+        one.name.lower(): one
         for one in Contact.objects.filter(pk__in=[c.pk for c in contacts_named(found)])
     }
     known = {
@@ -108,14 +106,14 @@ def plan_of(content: bytes) -> Plan:
 
 
 def contacts_named(entries: list[Entry]) -> list[Contact]:
-    names = {entry.name.casefold() for entry in entries}
-    return [one for one in Contact.objects.all() if one.name.casefold() in names]
+    names = {entry.name.lower() for entry in entries}
+    return [one for one in Contact.objects.all() if one.name.lower() in names]
 
 
 def compare(
     entry: Entry, contacts: dict[str, Contact], known: dict[tuple[str, str], Address]
 ) -> Change:
-    contact = contacts.get(entry.name.casefold())
+    contact = contacts.get(entry.name.lower())
     address = known.get((entry.family, entry.address)) if entry.address else None
     owner = address.contact if address else None
     if owner and owner != contact:
@@ -238,7 +236,7 @@ def settle(entry: Entry, choice: str) -> None:
         known = Address.objects.filter(family=entry.family, value=entry.address).first()
         owner = known.contact if known and known.contact else None
         contact = owner or Contact.objects.named(entry.name).get()
-        more = entry.note if contact.name.casefold() == entry.name.casefold() else entry.name
+        more = entry.note if contact.name.lower() == entry.name.lower() else entry.name
         if more not in contact.note.split("\n"):
             note = "\n".join(filter(None, [contact.note, more]))
             if len(note) > MAX_NOTE:

@@ -171,3 +171,9 @@ def test_download_is_ours_alone_to_see(client: Client) -> None:
     assert "Alice" in answer.content.decode()
     assert answer["X-Ledger-Revision"]
     assert client.get("/contacts/import/").status_code == 403
+
+
+def test_names_that_only_look_alike_are_two_contacts() -> None:
+    make_contact("STRASSE", note="ours")
+    carry_out("name,note\nStraße,theirs\n".encode(), default="merge")
+    assert contacts() == {"STRASSE": ("ours", []), "Straße": ("theirs", [])}

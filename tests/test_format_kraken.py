@@ -86,6 +86,8 @@ def test_running_balance_is_checked() -> None:
         ("USDT", "USDT"),
         ("SOL03.S", "SOL"),
         ("1INCH", "1INCH"),
+        ("C98.F", "C98"),
+        ("C98.S", "C98"),
     ],
 )
 def test_assets_have_the_names_that_everybody_knows(name: str, symbol: str) -> None:

@@ -231,3 +231,8 @@ def test_page_refuses_what_is_no_file_of_labels(editor: Client) -> None:
 def test_viewer_imports_no_labels(client: Client) -> None:
     client.force_login(make_user("Viewers"))
     assert client.get("/labels/import/").status_code == 403
+
+
+def test_half_a_character_is_rejected_with_its_line() -> None:
+    plan = plan_of(content('{"type":"tx","ref":"' + A + '","label":"\\ud800"}', tx(B, "ok")))
+    assert [line for line, _ in plan.rejected] == [1]

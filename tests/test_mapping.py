@@ -12,6 +12,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from factories import make_user
 
+from transactions.imports.formats import cells
+from transactions.imports.formats.mapped import pointed
 from transactions.imports.importer import import_batch, new_batch
 from transactions.imports.rows import FileError
 from transactions.models import ImportBatch, ImportMapping, Transaction
@@ -121,3 +123,38 @@ def test_file_that_is_no_table_is_not_to_be_mapped(client: Client, content: byte
     with pytest.raises(FileError):
         import_batch(batch, BytesIO(content))
     assert client.get(f"{batch.get_absolute_url()}columns/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("-5", "-5"),
+        ("−5.00", "-5"),
+        ("$ - 3", "-3"),
+        ("€ −3", "-3"),
+        ("-€1,234.50", "-1234.5"),
+        ("€-3", "-3"),
+        ("EUR 7", "7"),
+        ("+7", "7"),
+        ("-€-3", None),
+        ("5 -", None),
+        ("- -5", None),
+    ],
+)
+def test_sign_of_money_is_never_lost(text: str, told: str | None) -> None:
+    if told is None:
+        with pytest.raises(cells.Unreadable):
+            cells.money(text, "Sum")
+    else:
+        assert f"{cells.money(text, 'Sum'):f}" == told
+
+
+@pytest.mark.parametrize("text", ["12.5", "0.001", "1,234.56", "1.23,4", "1.2345,6"])
+def test_point_that_groups_no_three_digits_is_refused(text: str) -> None:
+    with pytest.raises(cells.Unreadable, match="decimal comma"):
+        pointed(text, "Sum")
+
+
+def test_decimal_comma_is_read_with_its_groups() -> None:
+    for text, told in {"1.234.567,89": "1234567.89", "-0,5": "-0.5", "7": "7", "": ""}.items():
+        assert pointed(text, "Sum") == told

@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 
 from contacts.networks import NETWORKS
 from transactions.imports.formats.cells import MAX_LABEL, MAX_NOTE, Unreadable, line_text, note_text
@@ -29,6 +30,7 @@ BETWEEN, NOTE = " | ", " || "
 MAX_LINE = 100_000
 SUGGESTED = 255  # characters that BIP-329 suggests at most
 
+_half = re.compile("[\ud800-\udfff]")
 _masked = re.compile(r"\\([\\|])")
 
 
@@ -203,6 +205,9 @@ def problem_of(record: dict[str, Any]) -> str:
             return f"it has no {name}, or one that is no text."
         if len(value) > limit or "\0" in value:
             return f"its {name} has more than {limit} characters."
+    texts = [record.get(name) for name in ("type", "ref", "label")]
+    if any(isinstance(text, str) and _half.search(text) for text in texts):
+        return "it has half a character in it (a lone surrogate). Export the labels again."
     return ""
 
 
@@ -298,10 +303,12 @@ def attach_to(pks: Iterable[int]) -> None:
     """Labels that waited for these transactions, which have just come into being."""
     new = Transaction.objects.filter(pk__in=list(pks), network__in=NETWORK_SLUGS)
     by_hash = {one.txid: one.pk for one in new}
-    waiting = LabelRecord.objects.filter(type="tx", ref__in=list(by_hash)).order_by(
-        "ref", "position"
+    waiting = LabelRecord.objects.annotate(txid=Lower("ref")).filter(
+        type="tx", txid__in=list(by_hash)
     )
-    for ref, found in groupby(waiting, key=lambda record: record.ref):
+    for ref, found in groupby(
+        waiting.order_by("txid", "position"), key=lambda record: record.ref.lower()
+    ):
         meaning = together(meanings_of(record.raw for record in found))
         put(by_hash[ref], meaning)
 

@@ -35,7 +35,9 @@ _numeric_date = re.compile(
     r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})"
     r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
 ).fullmatch
-_money = re.compile(r"(-?)\W*?(?:[A-Z]{1,3})?\W*?(-?[0-9][0-9,.]*(?:[eE]-?[0-9]+)?)").fullmatch
+_money = re.compile(
+    r"([+-]?) *(?:[^\W\d_]{1,3}|[^\w\s.,+-])? *([+-]?) *([0-9][0-9,.]*(?:[eE]-?[0-9]+)?)"
+).fullmatch
 _evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
 _hex_txid = re.compile(r"[0-9a-f]{64}").fullmatch
 _wallet_txid = re.compile(r"[0-9a-f]{60,70}").fullmatch
@@ -127,11 +129,11 @@ def money(text: str, column: str) -> Decimal | None:
     """A number with a sign of currency before it: `€1,234.50`, `-$3`; None where it is unknown."""
     if text in UNKNOWN:
         return None
-    found = _money(text)
-    if not found:
+    found = _money(text.replace("\N{MINUS SIGN}", "-"))
+    if not found or (found[1] and found[2]):
         raise Unreadable(f"{column} {shown(text)} is not an amount. Write digits with a point.")
-    value = number(found[2], column, thousands=True)
-    return value.copy_negate() if value and found[1] else value
+    value = number(found[3], column, thousands=True)
+    return value.copy_negate() if value and "-" in (found[1], found[2]) else value
 
 
 def unix_time(text: str, column: str) -> datetime:

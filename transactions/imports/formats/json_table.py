@@ -6,12 +6,14 @@ name, such as `from.hash`. Numbers stay as they are written.
 """
 
 import json
+import re
 from typing import Any, BinaryIO
 
 from transactions.imports.formats.cells import shown
 from transactions.imports.rows import FileError, Table
 
 MAX_SIZE = 64 * 1024 * 1024
+_half = re.compile("[\ud800-\udfff]")
 LISTS = ("result", "res", "items", "data")
 
 
@@ -79,7 +81,13 @@ def flat(record: dict[str, Any], before: str = "") -> dict[str, str]:
             found[before + name] = json.dumps(value)
         else:
             texts: dict[Any, str] = {None: "", True: "true", False: "false"}
-            found[before + name] = texts.get(value, value) if not isinstance(value, str) else value
+            # Half a character, which anybody can put into a token's name, is shown as one lost.
+            whole = (
+                value
+                if not isinstance(value, str)
+                else _half.sub("\N{REPLACEMENT CHARACTER}", value)
+            )
+            found[before + name] = whole if isinstance(whole, str) else texts.get(whole, whole)
     return found
 
 

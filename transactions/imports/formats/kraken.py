@@ -163,8 +163,9 @@ def _asset(name: str) -> AssetName:
         raise Unreadable(
             f"asset {shown(name)} has an ending that is not known here. Please report it."
         )
-    if suffix:
-        code = code.rstrip("0123456789") or code
+    # What was staked for a number of days, such as DOT28.S; other digits are the asset's own.
+    if suffix == "S" and len(bare := code.rstrip("0123456789")) > 1:
+        code = bare
     code = cells.line_text(ASSETS.get(code, code), "asset", cells.MAX_LABEL)
     if not code:
         raise Unreadable("asset is empty. Export the file again.")

@@ -4,6 +4,7 @@ A mapping says which column is the date, the amount and so on, how decimals and 
 and of which header it is: a file with the same columns is read with it again.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -40,6 +41,7 @@ PAIRS = ("amount", "sent_amount", "received_amount", "fee_amount")
 DECIMALS = {".": "1,234.56", ",": "1.234,56"}
 DATE_ORDERS = {"": "2024-01-31, or as the file shows", "dmy": "31/01/2024", "mdy": "01/31/2024"}
 PREFIX = "mapping:"
+_with_comma = re.compile(r"(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)?(?:,[0-9]+)?").fullmatch
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def format_of(mapping: Mapping) -> AccountFile:
     def amount(line: Line, name: str) -> Decimal | None:
         text = cell(line, name)
         if mapping.decimal == ",":
-            text = text.replace(".", "").replace(",", ".")
+            text = pointed(text, mapping.columns.get(name, name))
         return cells.money(text, mapping.columns.get(name, name))
 
     def size(line: Line, name: str) -> Decimal | None:
@@ -155,6 +157,16 @@ def format_of(mapping: Mapping) -> AccountFile:
         is_utc=False,
         date_order=mapping.date_order,
     )
+
+
+def pointed(text: str, column: str) -> str:
+    """A number with a decimal comma as one with a point; its points group three digits each."""
+    digits = re.sub(r"[^0-9.,]", "", text)
+    if not _with_comma(digits) and digits:
+        raise cells.Unreadable(
+            f"{column} {cells.shown(text)} is not a number with a decimal comma, as in 1.234,56."
+        )
+    return text.replace(".", "").replace(",", ".")
 
 
 def formats_of(mappings: Iterable[Mapping]) -> tuple[AccountFile, ...]:
