@@ -1,7 +1,9 @@
 """Files and answers of explorers: what their records moved, one by one."""
 
 import pytest
-from files import FORMAT_OPTIONS, sample_lines
+from files import FORMAT_OPTIONS, reasons, records, rows, sample, sample_lines
+
+from transactions.imports.rows import Rejected
 
 FILES = {
     "etherscan-nft.csv": (
@@ -103,3 +105,21 @@ FILES = {
 def test_every_line_is_read_as_it_is_meant(name: str) -> None:
     format_name, expected = FILES[name]
     assert sample_lines(name, FORMAT_OPTIONS["explorers"]) == (format_name, expected)
+
+
+@pytest.mark.parametrize("name", ["etherscan-txlist.json", "blockscout-transactions.json"])
+def test_record_of_overlapping_pages_counts_once(name: str) -> None:
+    content = sample(name)
+    once = rows(content, FORMAT_OPTIONS["explorers"])
+    told = records(content + content, FORMAT_OPTIONS["explorers"])
+    again = [one for one in told if isinstance(one, Rejected)]
+    assert len(told) == 2 * len(once)
+    assert len(again) == len(once)
+    assert "an earlier line told of this transaction already" in again[0].reason
+
+
+@pytest.mark.parametrize("name", ["etherscan-page.csv", "blockscout.csv"])
+def test_line_that_stands_there_twice_counts_once(name: str) -> None:
+    header, *lines = sample(name).splitlines(keepends=True)
+    content = b"".join([header, *lines, *lines])
+    assert len(reasons(content, FORMAT_OPTIONS["explorers"])) == len(lines)

@@ -116,6 +116,7 @@ TRANSACTIONS = file(
     frozenset(SIDES | {"value", "fee", "status"}),
     frozenset({"contract", "call"}),
     transaction_row,
+    has_one_row_each=True,
 )
 INTERNAL = file(
     "blockscout-internal",

@@ -111,6 +111,8 @@ def one_amount(name: str, title: str, needs: set[str], lacks: set[str], row) -> 
         picker=picker,
         columns=columns_of,
         has_one_amount=True,
+        # Saved pages may overlap; of token and inner transfers genuine repeats look the same.
+        has_one_row_each=row is transaction_row,
     )
 
 

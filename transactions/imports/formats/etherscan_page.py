@@ -77,6 +77,7 @@ TRANSACTIONS = page(
     frozenset(SIDES | {"fee", "status"}),
     frozenset({"parent"}),
     etherscan.transaction_row,
+    has_one_row_each=True,
 )
 INTERNAL = page(
     "etherscan-page-internal",
