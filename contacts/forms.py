@@ -1,5 +1,6 @@
 """What people type about contacts and addresses, checked once."""
 
+import re
 import unicodedata
 from typing import Any
 
@@ -14,6 +15,8 @@ MAX_NAME = 200
 MAX_NOTE = 10_000
 # Control characters and separators of lines and paragraphs.
 BREAKS = {"Cc", "Zl", "Zp"}
+# What no import reads in a note, so that an export of what was typed comes back.
+_control = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search
 
 
 class NameField(forms.CharField):
@@ -42,6 +45,11 @@ class NoteField(forms.CharField):
     def to_python(self, value: Any) -> str:
         # A form sends CRLF; the text is the same whichever way it came.
         return (super().to_python(value) or "").replace("\r\n", "\n")
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if _control(value):
+            raise forms.ValidationError("A note has no control characters. Remove them.")
 
 
 class ContactForm(VersionedForm):

@@ -1,9 +1,10 @@
 """Questions that pages ask about contacts and addresses."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest, Lower
 from django.db.models.lookups import Exact
@@ -18,6 +19,15 @@ class NamedQuerySet(models.QuerySet):
     def named(self, name: str) -> "NamedQuerySet":
         """The row of this name, whatever its case: compared as the constraint compares."""
         return self.filter(Exact(Lower("name"), Lower(Value(name))))
+
+    def by_name(self, names: Iterable[str]) -> dict[str, Any]:
+        """The row of each of these names that has one, compared as the constraint compares."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name, lower(name) FROM unnest(%s::text[]) name", [list(names)])
+            keys = dict(cursor.fetchall())
+        found = self.annotate(key=Lower("name")).filter(key__in=set(keys.values()))
+        rows = {row.key: row for row in found.order_by("key")}
+        return {name: rows[key] for name, key in keys.items() if key in rows}
 
 
 class ContactQuerySet(NamedQuerySet):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -13,9 +14,18 @@ from factories import make_transaction, make_user
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contacts.forms import NoteField
 from transactions.exports import FORMATS
+from transactions.forms import NamesField
 from transactions.imports.importer import import_batch, new_batch
-from transactions.imports.labels import LabelsError, Meaning, carry_out, meaning_of, plan_of
+from transactions.imports.labels import (
+    LabelsError,
+    Meaning,
+    carry_out,
+    meaning_of,
+    plan_of,
+    with_label,
+)
 from transactions.models import LabelRecord, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +63,16 @@ def exported(queryset: Any = None) -> list[str]:
     return [line.rstrip("\n") for line in make(queryset or Transaction.objects.all())]
 
 
+def import_generic(note: str = "") -> None:
+    """A file that tells of transaction A."""
+    file = (
+        "Date,Network,TxHash,Received Amount,Received Currency,Description\n"
+        f"2024-01-01 10:00,bitcoin,{A},1,BTC,{note}\n"
+    ).encode()
+    batch = new_batch(BytesIO(file), "x.csv", options={"wallet": "Cold"})
+    import_batch(batch, BytesIO(file))
+
+
 def test_everything_comes_back_as_it_was() -> None:
     bitcoin(A)
     lines = [tx(A, "Rent | Tax", origin="wpkh([d34db33f])", height=1), tx(B, "later"), *OTHERS]
@@ -70,32 +90,45 @@ def test_text_is_labels_and_a_note() -> None:
     assert json.loads(exported()[0])["label"] == " || paid late"
 
 
-MEANINGS = st.builds(
-    Meaning,
-    st.lists(
-        st.text(st.sampled_from("ab|\\ "), min_size=1, max_size=8).map(str.strip).filter(bool),
-        max_size=3,
-        unique_by=str.casefold,
-    ).map(tuple),
-    st.text(st.sampled_from("ab|\\ \n"), max_size=8),
+TEXTS = st.text(st.sampled_from("ab|\\ '=")) | st.text(max_size=12)
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(names=st.lists(TEXTS, max_size=3), note=TEXTS)
+def test_what_can_be_typed_is_read_as_it_was_written(names: list[str], note: str) -> None:
+    try:
+        labels = NamesField().clean([name for name in names if name.strip()])
+        meaning = Meaning(tuple(labels), NoteField(strip=False).clean(note))
+    except ValidationError:
+        return
+    assert meaning_of(meaning.text) == meaning
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(meaning=MEANINGS)
-def test_what_we_write_is_what_we_read(meaning: Meaning) -> None:
-    assert meaning_of(meaning.text) == meaning
+@settings(max_examples=200, deadline=None)
+@given(
+    record=st.dictionaries(st.text(max_size=3) | st.just("label"), VALUES, min_size=1),
+    label=st.text(max_size=5),
+    indent=st.sampled_from([None, 0, 1]),
+)
+def test_only_the_label_is_written_anew(
+    record: dict[str, Any], label: str, indent: int | None
+) -> None:
+    raw = json.dumps(record, indent=indent)
+    assert json.loads(with_label(raw, label)) == record | {"label": label}
+    assert list(json.loads(with_label(raw, label))) == list(record | {"label": label})
 
 
 def test_label_waits_for_its_transaction() -> None:
     carry_out(content(tx(A, "Rent")))
     assert not Transaction.objects.exists()
-    file = (
-        "Date,Network,TxHash,Received Amount,Received Currency\n"
-        f"2024-01-01 10:00,bitcoin,{A},1,BTC\n"
-    )
-    batch = new_batch(BytesIO(file.encode()), "x.csv", options={"wallet": "Cold"})
-    import_batch(batch, BytesIO(file.encode()))
+    import_generic()
     assert of(Transaction.objects.get()) == (["Rent"], "")
 
 
@@ -126,6 +159,114 @@ def test_record_without_a_label_changes_nothing() -> None:
     carry_out(content(json.dumps({"type": "tx", "ref": A, "fee": 7})))
     assert of(one) == (["Ours"], "")
     assert json.loads(exported()[0]) == {"type": "tx", "ref": A, "fee": 7, "label": "Ours"}
+
+
+def test_changed_label_leaves_every_other_field_to_the_last_digit() -> None:
+    one = bitcoin(A)
+    lines = [
+        f'{{"type":"tx","ref":"{A}","label":"Rent","rate":1.50,"big":1e400,"x":1, "x":2}}',
+        f'{{"type":"tx","ref":"{A}","fee":"false"}}',
+    ]
+    carry_out(content(*lines))
+    one.labels.clear()
+    Transaction.objects.update(note="paid")
+    assert exported() == [
+        lines[0].replace("Rent", " || paid"),
+        f'{{"type":"tx","ref":"{A}","fee":"false", "label": " || paid"}}',
+    ]
+    carry_out(content(*exported()))
+    assert of(one) == ([], "paid")
+
+
+def test_hash_in_capitals_is_the_same_transaction() -> None:
+    carry_out(content(tx(A.upper(), "Rent"), tx(A, "Tax")))
+    assert sorted(exported()) == sorted([tx(A.upper(), "Rent"), tx(A, "Tax")])
+    import_generic()
+    one = Transaction.objects.get()
+    assert of(one) == (["Rent", "Tax"], "")
+    assert exported() == [tx(A.upper(), "Rent"), tx(A, "Tax")]
+
+
+def test_note_that_waited_stays_beside_what_files_say() -> None:
+    carry_out(content(tx(A, "Rent || from the wallet")))
+    import_generic("from the file")
+    one = Transaction.objects.get()
+    assert of(one) == (["Rent"], "from the file\nfrom the wallet")
+    import_generic("zzz of another file")
+    assert of(one) == (["Rent"], "from the file\nfrom the wallet")
+
+
+def test_notes_that_do_not_fit_together_wait_for_a_choice() -> None:
+    carry_out(content(tx(A, f"Rent || {'w' * 9_000}")))
+    import_generic("f" * 9_000)
+    assert of(Transaction.objects.get()) == (["Rent"], "f" * 9_000)
+    assert plan_of(content(tx(A, f"Rent || {'w' * 9_000}"))).count("conflict") == 1
+
+
+@pytest.mark.parametrize(("kind", "ref"), [("tx", A), ("addr", "bc1qexample")])
+def test_line_without_a_label_takes_none_away(kind: str, ref: str) -> None:
+    labelled = json.dumps({"type": kind, "ref": ref, "label": "Rent"})
+    plain = json.dumps({"type": kind, "ref": ref, "spendable": "false"})
+    carry_out(content(labelled))
+    carry_out(content(plain))
+    carry_out(content(plain))
+    assert exported() == [labelled, plain]
+
+
+@pytest.mark.parametrize(("kind", "ref"), [("tx", A), ("addr", "bc1qexample")])
+@pytest.mark.parametrize(
+    ("choice", "first_has", "other_has"),
+    [("keep", "Rent", "Rent"), ("replace", "Tax", "Tax"), ("merge", "Rent", "Tax")],
+)
+def test_other_label_of_what_is_no_transaction_is_a_conflict_too(
+    kind: str, ref: str, choice: str, first_has: str, other_has: str
+) -> None:
+    first = {"type": kind, "ref": ref, "label": "Rent", "height": 7}
+    other = {"type": kind, "ref": ref, "label": "Tax", "fee": 2}
+    carry_out(content(json.dumps(first)))
+    [change] = plan_of(content(json.dumps(other))).changes
+    assert (change.outcome, change.texts) == ("conflict", ("Rent", "Tax"))
+    carry_out(content(json.dumps(other)), {change.key: choice})
+    assert exported() == [
+        json.dumps(first | {"label": first_has}),
+        json.dumps(other | {"label": other_has}),
+    ]
+
+
+def test_labels_that_differ_in_more_than_case_are_two() -> None:
+    one = bitcoin(A, labels=["Straße"])
+    carry_out(content(tx(A, "Strasse | STRASSE | STRAßE")), default="merge")
+    assert of(one) == (["Strasse", "Straße"], "")
+    assert plan_of(content(tx(A, "strasse | straße"))).count("known") == 1
+
+
+def test_what_both_said_is_known_afterwards() -> None:
+    one = bitcoin(A, note="ours")
+    for _ in range(2):
+        carry_out(content(tx(A, " || one\ntwo")), default="merge")
+        assert of(one) == ([], "ours\none\ntwo")
+    assert plan_of(content(tx(A, " || one\ntwo"))).count("known") == 1
+
+
+def test_what_we_have_no_place_for_is_kept_whatever_its_text() -> None:
+    lines = [
+        json.dumps({"type": "addr", "ref": "a", "label": "x" * 20_000}),
+        '{"type":"addr","ref":"b","label":"\\u0000"}',
+        '{"type":"addr","ref":"c","label":"\\ud800"}',
+    ]
+    assert carry_out(content(*lines)).rejected == []
+    assert exported() == lines
+
+
+def test_half_a_character_is_rejected_with_its_line() -> None:
+    plan = carry_out(
+        content(
+            '{"type":"addr","ref":"\\ud800","label":"x"}',
+            f'{{"type":"tx","ref":"{A}","label":"\\udfff"}}',
+            tx(A, "ok"),
+        )
+    )
+    assert [line for line, _ in plan.rejected] == [1, 2]
 
 
 def test_long_text_is_a_note_and_nothing_is_cut() -> None:
@@ -231,8 +372,3 @@ def test_page_refuses_what_is_no_file_of_labels(editor: Client) -> None:
 def test_viewer_imports_no_labels(client: Client) -> None:
     client.force_login(make_user("Viewers"))
     assert client.get("/labels/import/").status_code == 403
-
-
-def test_half_a_character_is_rejected_with_its_line() -> None:
-    plan = plan_of(content('{"type":"tx","ref":"' + A + '","label":"\\ud800"}', tx(B, "ok")))
-    assert [line for line, _ in plan.rejected] == [1]

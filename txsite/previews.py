@@ -18,6 +18,18 @@ class Changed(Exception):
     """The file would no longer do what was seen."""
 
 
+def stands_in(text: str, note: str) -> bool:
+    """Whether the note has the text, in lines of its own."""
+    return not text or f"\n{text}\n" in f"\n{note}\n"
+
+
+def joined(note: str, text: str) -> str:
+    """Both, one under the other, where neither has the other in it."""
+    if stands_in(text, note):
+        return note
+    return text if stands_in(note, text) else f"{note}\n{text}"
+
+
 class FileForm(forms.Form):
     """The file; afterwards its text, and the digest of what the person saw it would do."""
 

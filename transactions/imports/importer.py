@@ -174,7 +174,9 @@ def _import(
             raise Differs
         _finish(batch, reading, counts, made=made(cursor))
         cursor.execute("SELECT id FROM told_transaction WHERE known_id IS NULL")
-        attach_to(pk for (pk,) in cursor.fetchall())
+        new = [pk for (pk,) in cursor.fetchall()]
+    # What a person wrote in a wallet is theirs: no file overwrites it.
+    attach_to(new)
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 A record's one text is our labels and our note by this rule: the labels, joined by ` | `; then,
 where there is a note, ` || ` and the note. A stroke or a backslash in a label has a backslash
-before it. A text that is too long for a label, or has several lines, is a note. Records of
-transactions of Bitcoin's networks are put on them, now or when they arrive; all records are kept as
-they stood, so that an export gives them back unchanged while nobody has changed what they say.
+before it. A text of which a part cannot be a label, since it is too long or has several lines, is a
+note. Records of transactions of Bitcoin's networks are put on them, now or when an import brings
+them; all records are kept as they stood, so that an export gives them back unchanged while nobody
+has changed what they say.
 """
 
 import hashlib
@@ -12,26 +13,30 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import QuerySet
-from django.db.models.functions import Lower
 
+from contacts.forms import MAX_NOTE, NameField, NoteField
 from contacts.networks import NETWORKS
-from transactions.imports.formats.cells import MAX_LABEL, MAX_NOTE, Unreadable, line_text, note_text
+from transactions.forms import MAX_LABEL
 from transactions.models import Label, LabelRecord, Transaction, TransactionLabel
-from txsite.previews import KEEP, MERGE, REPLACE, Changed
+from txsite.previews import KEEP, MERGE, REPLACE, Changed, joined, stands_in
+from txsite.versions import again_when_raced
 
-TYPES = ("tx", "addr", "pubkey", "input", "output", "xpub", "spscan")
 NETWORK_SLUGS = tuple(s for s, one in NETWORKS.items() if one.family.startswith("bitcoin"))
 BETWEEN, NOTE = " | ", " || "
 MAX_LINE = 100_000
 SUGGESTED = 255  # characters that BIP-329 suggests at most
+CHUNK = 1_000
+# A label and a note are what they may be when they are typed.
+NAME, TEXT = NameField(max_length=MAX_LABEL), NoteField(strip=False)
 
-_half = re.compile("[\ud800-\udfff]")
 _masked = re.compile(r"\\([\\|])")
+_space = re.compile(r"[ \t\n\r]*")
+_value = json.JSONDecoder().raw_decode
 
 
 class LabelsError(Exception):
@@ -54,8 +59,8 @@ class Meaning:
         return f"{labels}{NOTE}{self.note}" if self.note else labels
 
     def has(self, other: "Meaning") -> bool:
-        ours = {label.casefold() for label in self.labels}
-        return {one.casefold() for one in other.labels} <= ours and other.note in ("", self.note)
+        ours = {label.lower() for label in self.labels}
+        return {one.lower() for one in other.labels} <= ours and stands_in(other.note, self.note)
 
 
 @dataclass
@@ -69,12 +74,18 @@ class Change:
     outcome: str  # new, known, conflict, later, kept
     told: Meaning = Meaning()
     ours: Meaning = Meaning()
-    transaction: Any = None
+    transaction: int | None = None
     remark: str = ""
+    stored: list[LabelRecord] = field(default_factory=list)
 
     @property
     def key(self) -> str:
         return f"{self.type} {self.ref}"
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Ours and the file's, as a record's text."""
+        return text_for(self.type, self.ours), text_for(self.type, self.told)
 
 
 @dataclass
@@ -99,35 +110,62 @@ def masked(label: str) -> str:
 
 
 def meaning_of(text: str) -> Meaning:
-    """Labels and note of a record's text; Unreadable where they do not fit."""
-    before, mark, after = f" {text}".partition(NOTE)
-    labels = before.strip() if mark else text
-    note = after if mark else ""
-    parts = [_masked.sub(r"\1", part.strip()) for part in labels.split(BETWEEN)]
-    parts = list({part.casefold(): part for part in parts if part}.values())
-    if not mark and any(len(part) > MAX_LABEL or "\n" in part for part in parts):
-        return Meaning((), note_text(text, "label"))
-    return Meaning(
-        tuple(line_text(part, "label", MAX_LABEL) for part in parts), note_text(note, "label")
-    )
+    """Labels and note of a record's text; ValidationError where they do not fit."""
+    before, _, note = f" {text}".partition(NOTE)
+    parts = [_masked.sub(r"\1", part.strip()) for part in before.split(BETWEEN)]
+    try:
+        labels = [NAME.clean(part) for part in parts if part]
+    except ValidationError:
+        return Meaning((), TEXT.clean(text))
+    unique = {label.lower(): label for label in reversed(labels)}
+    return Meaning(tuple(reversed(unique.values())), TEXT.clean(note))
 
 
 def of_record(record: dict[str, Any]) -> Meaning | None:
     """None where the record has no label, which changes nothing."""
     label = record.get("label")
-    return meaning_of(label) if isinstance(label, str) else None
+    if not isinstance(label, str):
+        return None
+    # What is no transaction has no labels of ours: its text is told as it stands.
+    return meaning_of(label) if record["type"] == "tx" else Meaning((), label)
+
+
+def text_for(kind: str, meaning: Meaning) -> str:
+    """The text of a record of this type that means it."""
+    return meaning.text if kind == "tx" else meaning.note
 
 
 def together(meanings: Iterable[Meaning]) -> Meaning:
     """What several records of one thing say: some wallets write one for each label."""
     labels: dict[str, str] = {}
-    notes: dict[str, None] = {}
+    note = ""
     for one in meanings:
-        labels |= {
-            label.casefold(): label for label in one.labels if label.casefold() not in labels
-        }
-        notes |= {one.note: None} if one.note else {}
-    return Meaning(tuple(labels.values()), "\n".join(notes))
+        for label in one.labels:
+            labels.setdefault(label.lower(), label)
+        note = joined(note, one.note)
+    return Meaning(tuple(labels.values()), note)
+
+
+def with_label(raw: str, text: str) -> str:
+    """The record with this label, and all else to the last digit as it stood."""
+    label, found = json.dumps(text, ensure_ascii=False), None
+    at = after_space(raw, raw.index("{") + 1)
+    while raw[at] != "}":
+        name, at = _value(raw, at)
+        start = after_space(raw, after_space(raw, at) + 1)
+        _, end = _value(raw, start)
+        if name == "label":
+            found = start, end
+        at = after_space(raw, end)
+        at = after_space(raw, at + 1) if raw[at] == "," else at
+    if found:
+        return raw[: found[0]] + label + raw[found[1] :]
+    return f'{raw[:at].rstrip()}, "label": {label}{raw[at:]}'
+
+
+def after_space(raw: str, at: int) -> int:
+    match = _space.match(raw, at)
+    return match.end() if match else at
 
 
 # --- In -------------------------------------------------------------------------------------------
@@ -142,12 +180,13 @@ def plan_of(content: bytes) -> Plan:
         problem = problem_of(record)
         try:
             meaning = of_record(record) if not problem else None
-        except Unreadable as unreadable:
-            problem = str(unreadable)
+        except ValidationError as unfit:
+            problem = f"its label cannot be: {' '.join(unfit.messages)}"
         if problem:
             plan.rejected.append((number, problem))
             continue
-        key = (record["type"], record["ref"])
+        kind, ref = record["type"], record["ref"]
+        key = (kind, ref.lower() if kind == "tx" else ref)
         change = found.setdefault(key, Change(*key, number, [], "kept"))
         if raw not in change.raws:
             change.raws.append(raw)
@@ -158,12 +197,17 @@ def plan_of(content: bytes) -> Plan:
     if not found and not plan.rejected:
         raise LabelsError("The file has no records. Export the labels again.")
     plan.changes = list(found.values())
+    for kept in LabelRecord.objects.filter(ref__in=[ref for _, ref in found]).order_by("id"):
+        if (kept.type, kept.ref) in found:
+            found[kept.type, kept.ref].stored.append(kept)
     known = transactions_of([change.ref for change in plan.changes if change.type == "tx"])
     for change in plan.changes:
         told = meanings.get((change.type, change.ref))
-        if change.type == "tx" and told:
-            compare(change, together(told), known.get(change.ref.lower()))
-            check_length(change, change.told)
+        if told:
+            change.told = together(told)
+            if change.type == "tx":
+                check_length(change, change.told)
+            compare(change, known.get(change.ref) if change.type == "tx" else None)
     return plan
 
 
@@ -203,40 +247,47 @@ def problem_of(record: dict[str, Any]) -> str:
         value = record.get(name)
         if not isinstance(value, str) or not value:
             return f"it has no {name}, or one that is no text."
-        if len(value) > limit or "\0" in value:
-            return f"its {name} has more than {limit} characters."
-    texts = [record.get(name) for name in ("type", "ref", "label")]
-    if any(isinstance(text, str) and _half.search(text) for text in texts):
-        return "it has half a character in it (a lone surrogate). Export the labels again."
+        if len(value) > limit or "\0" in value or is_torn(value):
+            return f"its {name} is damaged, or has more than {limit} characters."
+    if record["type"] == "tx" and is_torn(str(record.get("label"))):
+        return "its label has half a character. Write the label again in the wallet."
     return ""
+
+
+def is_torn(text: str) -> bool:
+    """JSON can tell half of a character, which no database takes."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def transactions_of(refs: list[str]) -> dict[str, tuple[int, Meaning]]:
     """Hash -> the transaction of a network of Bitcoin's, and what it has."""
-    found = Transaction.objects.filter(
-        network__in=NETWORK_SLUGS, txid__in=[ref.lower() for ref in refs]
-    )
+    found = Transaction.objects.filter(network__in=NETWORK_SLUGS, txid__in=refs)
     return {one.txid or "": (one.pk, meaning) for one, meaning in with_meaning(found)}
 
 
 def with_meaning(queryset: QuerySet[Transaction]) -> Iterator[tuple[Transaction, Meaning]]:
-    for one in queryset.prefetch_related("labels"):
-        labels = sorted((label.name for label in one.labels.all()), key=str.casefold)
+    for one in queryset.prefetch_related("labels").iterator(chunk_size=CHUNK):
+        labels = sorted((label.name for label in one.labels.all()), key=str.lower)
         yield one, Meaning(tuple(labels), one.note)
 
 
-def compare(change: Change, told: Meaning, known: tuple[int, Meaning] | None) -> None:
-    change.told = told
-    if known is None:
-        change.outcome = "later"
-        return
-    change.transaction, change.ours = known
-    if change.ours.has(told):
-        change.outcome = "known"
+def compare(change: Change, known: tuple[int, Meaning] | None) -> None:
+    """With the transaction, or where there is none yet with what is kept of other files."""
+    if known:
+        change.transaction, change.ours = known
+        otherwise = "known"
     else:
-        change.outcome = "conflict" if change.ours else "new"
+        change.ours = together(meanings_of(record.raw for record in change.stored))
+        otherwise = "later" if change.type == "tx" else "kept"
+    if change.ours.has(change.told):
+        change.outcome = otherwise
+    elif change.ours:
+        change.outcome = "conflict"
+    else:
+        change.outcome = "new" if known else otherwise
 
 
+@again_when_raced
 def carry_out(
     content: bytes, choices: dict[str, str] | None = None, default: str = KEEP, seen: str = ""
 ) -> Plan:
@@ -244,73 +295,108 @@ def carry_out(
 
     Raises Changed where it would no longer do what was `seen`, and LabelsError.
     """
-    with transaction.atomic():
-        plan = plan_of(content)
-        pks = [change.transaction for change in plan.changes if change.transaction]
-        list(Transaction.objects.filter(pk__in=pks).order_by("pk").select_for_update())
-        plan = plan_of(content)  # as it is now that nobody changes it any more
-        if seen and plan.digest != seen:
-            raise Changed
-        store(plan.changes)
-        for change in plan.changes:
-            if change.outcome == "new":
-                put(change.transaction, change.told)
-            elif change.outcome == "conflict":
-                settle(change, (choices or {}).get(change.key, default))
+    with connection.cursor() as cursor:
+        # Whoever else keeps or attaches records waits for us, or we see what they did.
+        cursor.execute("LOCK TABLE transactions_labelrecord IN SHARE ROW EXCLUSIVE MODE")
+    plan = plan_of(content)
+    pks = [change.transaction for change in plan.changes if change.transaction]
+    list(Transaction.objects.filter(pk__in=pks).order_by("pk").select_for_update())
+    plan = plan_of(content)  # as it is now that nobody changes it any more
+    if seen and plan.digest != seen:
+        raise Changed
+    wanted, replaced = {}, []
+    for change in plan.changes:
+        choice = (choices or {}).get(change.key, default) if change.outcome == "conflict" else MERGE
+        meaning = {KEEP: change.ours, REPLACE: change.told}.get(choice)
+        if meaning is None:
+            meaning = together([change.ours, change.told])
+            if change.type == "tx":
+                check_length(change, meaning)
+        if change.transaction:
+            wanted[change.transaction] = meaning
+            replaced += [change.transaction] if choice == REPLACE else []
+        elif change.told and change.ours:
+            change.raws = kept_lines(change, text_for(change.type, meaning))
+            continue
+        change.raws = kept_lines(change)
+    TransactionLabel.objects.filter(transaction__in=replaced).delete()
+    write(wanted)
+    store(plan.changes)
     return plan
 
 
-def settle(change: Change, choice: str) -> None:
-    if choice == REPLACE:
-        TransactionLabel.objects.filter(transaction=change.transaction).delete()
-        Transaction.objects.filter(pk=change.transaction).update(note="")
-        put(change.transaction, change.told)
-    elif choice == MERGE:
-        both = together([change.ours, change.told])
-        check_length(change, both)
-        put(change.transaction, both)
+def kept_lines(change: Change, text: str | None = None) -> list[str]:
+    """The file's lines, and before them those kept of others that have a field more.
+
+    Those that have a label have this text, where it is told.
+    """
+    told = [set(json.loads(raw)) for raw in change.raws]
+    stored = [record.raw for record in change.stored]
+    lines = [raw for raw in stored if not any(set(json.loads(raw)) <= fields for fields in told)]
+    lines += change.raws
+    if text is None or text_for(change.type, together(meanings_of(lines))) == text:
+        return lines
+    return [with_label(raw, text) if "label" in json.loads(raw) else raw for raw in lines]
 
 
-def put(pk: Any, meaning: Meaning) -> None:
-    """Adds the labels, and sets the note where there is one."""
-    Label.objects.bulk_create(
-        [Label(name=name) for name in sorted(meaning.labels, key=str.casefold)],
-        ignore_conflicts=True,
-    )
-    labels = [Label.objects.named(name).get() for name in meaning.labels]
+def write(wanted: dict[int, Meaning]) -> None:
+    """Adds the labels to each transaction, and makes its note what is wanted."""
+    names = sorted({name for one in wanted.values() for name in one.labels}, key=str.lower)
+    Label.objects.bulk_create([Label(name=name) for name in names], ignore_conflicts=True)
+    labels = Label.objects.select_for_update(no_key=True).by_name(names)
     TransactionLabel.objects.bulk_create(
-        [TransactionLabel(transaction_id=pk, label=label) for label in labels],
+        [
+            TransactionLabel(transaction_id=pk, label=labels[name])
+            for pk, one in wanted.items()
+            for name in one.labels
+        ],
         ignore_conflicts=True,
     )
-    if meaning.note:
-        Transaction.objects.filter(pk=pk).exclude(note=meaning.note).update(note=meaning.note)
+    noted = []
+    for one in Transaction.objects.filter(pk__in=wanted).only("note").order_by("pk"):
+        if one.note != wanted[one.pk].note:
+            one.note = wanted[one.pk].note
+            noted.append(one)
+    Transaction.objects.bulk_update(noted, ["note"], batch_size=CHUNK)
 
 
 def store(changes: Iterable[Change]) -> None:
     """The lines of each thing in the place of those that were there."""
-    for change in changes:
-        kept = LabelRecord.objects.filter(type=change.type, ref=change.ref).order_by("position")
-        if list(kept.values_list("raw", flat=True)) == change.raws:
-            continue
-        kept.delete()
-        LabelRecord.objects.bulk_create(
+    changed = [one for one in changes if one.raws != [record.raw for record in one.stored]]
+    old = [record.pk for change in changed for record in change.stored]
+    LabelRecord.objects.filter(pk__in=old).delete()
+    LabelRecord.objects.bulk_create(
+        [
             LabelRecord(type=change.type, ref=change.ref, position=place, raw=raw)
+            for change in changed
             for place, raw in enumerate(change.raws)
-        )
+        ],
+        batch_size=CHUNK,
+    )
 
 
 def attach_to(pks: Iterable[int]) -> None:
-    """Labels that waited for these transactions, which have just come into being."""
+    """Labels that waited for these transactions, which have just come into being.
+
+    What their file says of them stays beside it. Notes that do not fit together are not cut: the
+    file's stays, and the record is kept and in conflict when labels are imported again.
+    """
     new = Transaction.objects.filter(pk__in=list(pks), network__in=NETWORK_SLUGS)
-    by_hash = {one.txid: one.pk for one in new}
-    waiting = LabelRecord.objects.annotate(txid=Lower("ref")).filter(
-        type="tx", txid__in=list(by_hash)
-    )
-    for ref, found in groupby(
-        waiting.order_by("txid", "position"), key=lambda record: record.ref.lower()
-    ):
-        meaning = together(meanings_of(record.raw for record in found))
-        put(by_hash[ref], meaning)
+    ours = {one.txid: (one.pk, meaning) for one, meaning in with_meaning(new)}
+    if not ours:
+        return
+    with connection.cursor() as cursor:
+        # Labels that are imported at this moment see these transactions, or are seen here.
+        cursor.execute("LOCK TABLE transactions_labelrecord IN SHARE MODE")
+    waiting: dict[str, list[str]] = {}
+    for record in LabelRecord.objects.filter(type="tx", ref__in=list(ours)).order_by("id"):
+        waiting.setdefault(record.ref, []).append(record.raw)
+    wanted = {}
+    for ref, raws in waiting.items():
+        pk, had = ours[ref]
+        both = together([had, *meanings_of(raws)])
+        wanted[pk] = both if len(both.note) <= MAX_NOTE else Meaning(both.labels, had.note)
+    write(wanted)
 
 
 def meanings_of(raws: Iterable[str]) -> list[Meaning]:
@@ -324,12 +410,12 @@ def meanings_of(raws: Iterable[str]) -> list[Meaning]:
 def lines_for(queryset: QuerySet[Transaction], *, with_rest: bool) -> Iterator[str]:
     """The records of these transactions, one a line; `with_rest` also all that are kept of others.
 
-    A record is as it came while it says what the ledger says; else it has the ledger's text, and
-    its other fields as they were.
+    Records are as they came while they say what the ledger says; else each has the ledger's text,
+    and its other fields as they were.
     """
     kept: dict[str, list[str]] = {}
     for record in LabelRecord.objects.filter(type="tx").order_by("id"):
-        kept.setdefault(record.ref.lower(), []).append(record.raw)
+        kept.setdefault(record.ref, []).append(record.raw)
     bitcoin = queryset.filter(network__in=NETWORK_SLUGS).order_by("timestamp", "pk")
     told = set()
     for one, meaning in with_meaning(bitcoin):
@@ -341,7 +427,7 @@ def lines_for(queryset: QuerySet[Transaction], *, with_rest: bool) -> Iterator[s
             Transaction.objects.filter(network__in=NETWORK_SLUGS).values_list("txid", flat=True)
         )
         for record in LabelRecord.objects.order_by("id"):
-            if record.type != "tx" or record.ref.lower() not in here:
+            if record.type != "tx" or record.ref not in here:
                 yield f"{record.raw}\n"
 
 
@@ -350,8 +436,7 @@ def lines_of(txid: str, meaning: Meaning, raws: list[str]) -> list[str]:
         told = together(meanings_of(raws))
         if told.has(meaning) and meaning.has(told):
             return raws
-        first = json.loads(raws[0])
-        return [json.dumps(first | {"label": meaning.text}, ensure_ascii=False)]
+        return [with_label(raw, meaning.text) for raw in raws]
     if not meaning:
         return []
     record = {"type": "tx", "ref": txid, "label": meaning.text}
