@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
-from factories import make_transaction, make_user
+from factories import START, make_transaction, make_user
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -360,6 +360,40 @@ def test_page_shows_first_and_does_what_was_chosen(editor: Client) -> None:
     )
     assert editor.post("/labels/import/", form).status_code == 303
     assert of(one) == (["Theirs"], "")
+
+
+def test_browser_sends_other_line_ends_and_it_is_the_same_file(editor: Client) -> None:
+    text = content(tx(A, "Theirs"), tx(B, "later"))
+    page = upload(editor, text.replace(b"\n", b"\r"))
+    sent = page.context["content"].replace("\n", "\r\n")
+    form = {"content": sent, "seen": page.context["plan"].digest}
+    assert editor.post("/labels/import/", form).status_code == 303
+
+
+def test_more_conflicts_than_the_page_has_room_for_are_chosen_together(editor: Client) -> None:
+    hashes = [f"{number:064x}" for number in range(1_100)]
+    new = [Transaction(network="bitcoin", txid=one, timestamp=START, type="send") for one in hashes]
+    Transaction.objects.bulk_create(new)
+    Transaction.objects.update(note="ours")
+    page = upload(editor, content(*[tx(one, " || theirs") for one in hashes]))
+    assert "And 600 more" in page.content.decode()
+    form = {
+        "content": page.context["content"],
+        "seen": page.context["plan"].digest,
+        "rest": "replace",
+        **{f"choice {one.key}": "keep" for one in page.context["conflicts"]},
+    }
+    assert editor.post("/labels/import/", form).status_code == 303
+    assert Transaction.objects.filter(note="ours").count() == 500
+    assert Transaction.objects.filter(note="theirs").count() == 600
+
+
+def test_conflict_with_what_waits_is_shown(editor: Client) -> None:
+    carry_out(content(OTHERS[0]))
+    page = upload(editor, content(OTHERS[0].replace("Savings", "<b>Spending")))
+    text = page.content.decode()
+    assert "Savings" in text
+    assert "&lt;b&gt;Spending" in text
 
 
 def test_page_refuses_what_is_no_file_of_labels(editor: Client) -> None:

@@ -10,9 +10,7 @@ from django.views.decorators.http import require_http_methods
 from contacts.views import SeeOther
 from transactions.imports.labels import LabelsError, Plan, carry_out, plan_of
 from txsite.freshness.middleware import snapshot
-from txsite.previews import CHANGED_SINCE, CHOICES, KEEP, Changed, FileForm, choices_in
-
-SHOWN = 500
+from txsite.previews import CHANGED_SINCE, CHOICES, SHOWN, Changed, FileForm, choices_in
 
 may_import = permission_required(
     (
@@ -36,7 +34,7 @@ def import_labels(request: HttpRequest) -> HttpResponse:
     try:
         if not form.cleaned_data["seen"]:
             return show(request, form, form.text)
-        done = carry_out(form.text, choices_in(request), KEEP, form.cleaned_data["seen"])
+        done = carry_out(form.text, choices_in(request), form.default, form.cleaned_data["seen"])
     except LabelsError as problem:
         form.add_error("file", str(problem))
         return show(request, form, status=422)
@@ -59,12 +57,16 @@ def show(
 ) -> HttpResponse:
     with snapshot(request):
         plan = plan_of(content) if content is not None else None
+        conflicts = [one for one in plan.changes if one.outcome == "conflict"] if plan else []
+        others = [one for one in plan.changes if one.outcome != "conflict"] if plan else []
         context = {
             "form": form,
             "plan": plan,
             "content": content.decode("utf-8", "replace") if content is not None else "",
-            "conflicts": [c for c in plan.changes if c.outcome == "conflict"] if plan else [],
-            "changes": [c for c in plan.changes if c.outcome != "conflict"][:SHOWN] if plan else [],
+            "conflicts": conflicts[:SHOWN],
+            "more_conflicts": len(conflicts[SHOWN:]),
+            "changes": others[:SHOWN],
+            "more_changes": len(others[SHOWN:]),
             "counts": [(name, plan.count(key)) for key, name in COUNTED.items()] if plan else [],
             "choices": CHOICES,
             "problem": problem,

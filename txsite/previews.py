@@ -12,6 +12,7 @@ KEEP, REPLACE, MERGE = "keep", "replace", "merge"
 CHOICES = ((KEEP, "Keep ours"), (REPLACE, "Take the file's"), (MERGE, "Both"))
 CHANGED_SINCE = "The ledger has changed since you looked, so nothing was imported. Look again."
 MAX_SIZE = 1024 * 1024
+SHOWN = 500  # lines, and conflicts with a choice of their own
 
 
 class Changed(Exception):
@@ -31,11 +32,17 @@ def joined(note: str, text: str) -> str:
 
 
 class FileForm(forms.Form):
-    """The file; afterwards its text, and the digest of what the person saw it would do."""
+    """The file; afterwards its text, and the digest of what the person saw it would do.
+
+    `rest` is what becomes of the conflicts that had no room on the page.
+    """
 
     file = forms.FileField(required=False)
     content = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
     seen = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    rest = forms.ChoiceField(
+        required=False, choices=CHOICES, widget=forms.RadioSelect, initial=KEEP
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -46,7 +53,14 @@ class FileForm(forms.Form):
             self.add_error("file", "The file has more than 1 MB. Use the command, or split it.")
         elif file is not None:
             cleaned["content"] = file.read().decode("utf-8", "surrogateescape")
+        # A browser sends CRLF whatever it was given; the text is the same whichever way it came.
+        text = cleaned.get("content") or ""
+        cleaned["content"] = text.replace("\r\n", "\n").replace("\r", "\n")
         return cleaned
+
+    @property
+    def default(self) -> str:
+        return self.cleaned_data["rest"] or KEEP
 
     @property
     def text(self) -> bytes:

@@ -382,20 +382,18 @@ def attach_to(pks: Iterable[int]) -> None:
     file's stays, and the record is kept and in conflict when labels are imported again.
     """
     new = Transaction.objects.filter(pk__in=list(pks), network__in=NETWORK_SLUGS)
-    ours = {one.txid: (one.pk, meaning) for one, meaning in with_meaning(new)}
-    if not ours:
+    if not new.exists():
         return
     with connection.cursor() as cursor:
         # Labels that are imported at this moment see these transactions, or are seen here.
         cursor.execute("LOCK TABLE transactions_labelrecord IN SHARE MODE")
     waiting: dict[str, list[str]] = {}
-    for record in LabelRecord.objects.filter(type="tx", ref__in=list(ours)).order_by("id"):
+    for record in LabelRecord.objects.filter(type="tx", ref__in=new.values("txid")).order_by("id"):
         waiting.setdefault(record.ref, []).append(record.raw)
     wanted = {}
-    for ref, raws in waiting.items():
-        pk, had = ours[ref]
-        both = together([had, *meanings_of(raws)])
-        wanted[pk] = both if len(both.note) <= MAX_NOTE else Meaning(both.labels, had.note)
+    for one, ours in with_meaning(new.filter(txid__in=waiting)):
+        both = together([ours, *meanings_of(waiting[one.txid or ""])])
+        wanted[one.pk] = both if len(both.note) <= MAX_NOTE else Meaning(both.labels, ours.note)
     write(wanted)
 
 

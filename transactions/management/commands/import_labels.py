@@ -18,7 +18,7 @@ class Command(BaseCommand):
             "--conflicts",
             choices=[KEEP, REPLACE, MERGE],
             default=KEEP,
-            help="what becomes of a transaction that is labelled otherwise (keep)",
+            help="what becomes of what is labelled otherwise (keep)",
         )
 
     def handle(self, *args: Any, **said: Any) -> None:
@@ -33,9 +33,10 @@ class Command(BaseCommand):
             self.stdout.write(f"Line {line}: {why}")
         for change in plan.changes:
             if change.outcome == "conflict":
+                ours, told = change.texts
                 self.stdout.write(
-                    f"Line {change.line}: {change.ref} has “{change.ours.text}”, and the file "
-                    f"“{change.told.text}” ({said['conflicts']})"
+                    f"Line {change.line}: {change.ref} has “{ours}”, and the file “{told}” "
+                    f"({said['conflicts']})"
                 )
             if change.remark:
                 self.stdout.write(f"Line {change.line}: {change.remark}")
