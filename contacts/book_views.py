@@ -11,7 +11,7 @@ from contacts.books import BookError, carry_out, lines_for, plan_of
 from contacts.models import Contact
 from contacts.views import SeeOther
 from txsite.freshness.middleware import snapshot
-from txsite.previews import CHANGED_SINCE, CHOICES, KEEP, Changed, FileForm, choices_in
+from txsite.previews import CHANGED_SINCE, CHOICES, SHOWN, Changed, FileForm, choices_in
 
 COUNTED = {
     "new": "New",
@@ -36,7 +36,7 @@ def import_contacts(request: HttpRequest) -> HttpResponse:
     try:
         if not form.cleaned_data["seen"]:
             return show(request, form, form.text)
-        plan = carry_out(form.text, choices_in(request), KEEP, form.cleaned_data["seen"])
+        plan = carry_out(form.text, choices_in(request), form.default, form.cleaned_data["seen"])
     except BookError as problem:
         form.add_error("file", str(problem))
         return show(request, form, status=422)
@@ -55,11 +55,16 @@ def show(
 ) -> HttpResponse:
     with snapshot(request):
         plan = plan_of(content) if content is not None else None
+        # What is to be chosen comes first.
+        changes = sorted(plan.changes if plan else [], key=lambda one: one.outcome != "conflict")
         context = {
             "form": form,
             "plan": plan,
             "content": content.decode("utf-8", "replace") if content is not None else "",
             "counts": [(name, plan.count(key)) for key, name in COUNTED.items()] if plan else [],
+            "changes": changes[:SHOWN],
+            "more_changes": len(changes[SHOWN:]),
+            "more_conflicts": sum(one.outcome == "conflict" for one in changes[SHOWN:]),
             "choices": CHOICES,
             "problem": problem,
         }

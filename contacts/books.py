@@ -7,23 +7,23 @@ address to one, is known already, or contradicts what we have, and then a person
 import csv
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import QuerySet
 
 from contacts.addresses import AddressError, normalise, recognise
 from contacts.forms import MAX_NAME, MAX_NOTE, NameField, NoteField
 from contacts.models import Address, Contact
 from contacts.networks import FAMILIES, NETWORKS
-from txsite.previews import KEEP, MAX_SIZE, MERGE, REPLACE, Changed
+from txsite.previews import KEEP, MERGE, REPLACE, Changed, joined, stands_in
 from txsite.spreadsheets import protected, unprotected
+from txsite.versions import again_when_raced
 
 COLUMNS = ("name", "note", "family", "address")
-MAX_LINES = 10_000
+CHUNK = 1_000
 NAME, NOTE = NameField(max_length=MAX_NAME), NoteField(strip=False)
 
 
@@ -48,11 +48,15 @@ class Entry:
 
 @dataclass
 class Change:
-    """What a line would do: `new`, `adds` an address, `known`, or `conflict`."""
+    """What a line would do: `new`, `adds` to a contact, `known`, or `conflict`.
+
+    `owner` is the other contact that has the address.
+    """
 
     entry: Entry
     outcome: str
     ours: str = ""
+    owner: Contact | None = None
 
     @property
     def key(self) -> str:
@@ -90,47 +94,44 @@ def plan_of(content: bytes) -> Plan:
         entries[entry.key] = entry
     if not entries and not plan.rejected:
         raise BookError("The file has no lines under its header. Export it again.")
-    found = list(entries.values())
-    contacts = {
-        one.name.lower(): one
-        for one in Contact.objects.filter(pk__in=[c.pk for c in contacts_named(found)])
-    }
-    known = {
-        (one.family, one.value): one
-        for one in Address.objects.select_related("contact").filter(
-            value__in=[entry.address for entry in found if entry.address]
-        )
-    }
-    plan.changes = [compare(entry, contacts, known) for entry in found]
+    notes: dict[str, Entry] = {}
+    for key, entry in list(entries.items()):
+        first = notes.setdefault(entry.name.lower(), entry) if entry.note else entry
+        if first.note != entry.note:
+            other = f"{entry.name} has another note in line {first.line}. Write one into both."
+            plan.rejected.append((entry.line, other))
+            del entries[key]
+    contacts = Contact.objects.by_name({entry.name for entry in entries.values()})
+    known = addresses_of(entries.values())
+    plan.changes = [
+        compare(entry, contacts.get(entry.name), known.get((entry.family, entry.address)))
+        for entry in entries.values()
+    ]
     return plan
 
 
-def contacts_named(entries: list[Entry]) -> list[Contact]:
-    names = {entry.name.lower() for entry in entries}
-    return [one for one in Contact.objects.all() if one.name.lower() in names]
+def addresses_of(entries: Iterable[Entry]) -> dict[tuple[str, str], Address]:
+    found = Address.objects.filter(value__in=[entry.address for entry in entries if entry.address])
+    return {(one.family, one.value): one for one in found.select_related("contact")}
 
 
-def compare(
-    entry: Entry, contacts: dict[str, Contact], known: dict[tuple[str, str], Address]
-) -> Change:
-    contact = contacts.get(entry.name.lower())
-    address = known.get((entry.family, entry.address)) if entry.address else None
-    owner = address.contact if address else None
-    if owner and owner != contact:
-        return Change(entry, "conflict", f"{owner.name} has this address")
-    if contact and entry.note and contact.note not in ("", entry.note):
-        return Change(entry, "conflict", f"its note is “{contact.note[:80]}”")
+def compare(entry: Entry, contact: Contact | None, address: Address | None) -> Change:
+    owner = address.contact if address and address.contact != contact else None
+    if owner and stands_in(entry.name, owner.note) and stands_in(entry.note, owner.note):
+        return Change(entry, "known", owner=owner)
+    against = [f"{owner.name} has this address"] if owner else []
+    if contact and contact.note and not stands_in(entry.note, contact.note):
+        against.append(f"the note of {contact.name} is “{contact.note}”")
+    if against:
+        return Change(entry, "conflict", "; ".join(against), owner)
     if not contact:
         return Change(entry, "new")
-    is_there = owner == contact if entry.address else True
-    is_told = entry.note in ("", contact.note)
-    return Change(entry, "known" if is_there and is_told else "adds")
+    is_there = not entry.address or (address is not None and address.contact == contact)
+    return Change(entry, "known" if is_there and stands_in(entry.note, contact.note) else "adds")
 
 
 def lines_in(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
     """Each record with its line, its cells under the names of their columns in small letters."""
-    if len(content) > MAX_SIZE:
-        raise BookError("An address book has at most 1 MB.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -142,7 +143,8 @@ def lines_in(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = [name.strip().casefold() for name in next(reader, [])]
+        lines = (cells for cells in reader if any(map(str.strip, cells)))
+        header = [name.strip().lower() for name in next(lines, [])]
         if "name" not in header or len(set(header)) != len(header):
             raise BookError(
                 "The first line has to name the columns: name and address, and note, family, "
@@ -151,15 +153,15 @@ def lines_in(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
         line = reader.line_num + 1
         for cells in reader:
             if any(map(str.strip, cells)):
-                if len(cells) != len(header):
+                # A comma too much at the end says nothing.
+                more = cells[len(header) :]
+                if len(cells) < len(header) or any(map(str.strip, more)):
                     raise BookError(
                         f"Line {line} has {len(cells)} cells, the header has {len(header)}. "
                         "Correct the line."
                     )
-                yield line, dict(zip(header, cells, strict=True))
+                yield line, dict(zip(header, cells, strict=False))
             line = reader.line_num + 1
-            if line > MAX_LINES:
-                raise BookError(f"An address book has at most {MAX_LINES:,} lines.")
     except csv.Error:
         raise BookError(f"Line {reader.line_num} has a quote that is not closed.") from None
 
@@ -184,8 +186,8 @@ def entry_of(line: int, cells: dict[str, str]) -> Entry:
 def address_in(text: str, cells: dict[str, str]) -> tuple[str, str]:
     """Safe's files are of EVM chains, and rotki's say which; else the address tells."""
     text = re.sub(r"^[a-z0-9]+:(?=0x)", "", text)  # Safe's own `eth:0x…`
-    named = cells.get("family", "").strip().casefold()
-    blockchain = cells.get("blockchain", "").strip().casefold()
+    named = cells.get("family", "").strip().lower()
+    blockchain = cells.get("blockchain", "").strip().lower()
     if named:
         if named not in FAMILIES:
             raise AddressError(f"the family is none of {', '.join(FAMILIES)}.")
@@ -198,55 +200,81 @@ def address_in(text: str, cells: dict[str, str]) -> tuple[str, str]:
     return recognise(text)
 
 
+@again_when_raced
 def carry_out(
     content: bytes, choices: dict[str, str] | None = None, default: str = KEEP, seen: str = ""
 ) -> Plan:
     """Does what the plan says; `choices` tell by key what becomes of a conflict.
 
     To replace gives the address to the file's contact, and takes the file's note; to merge leaves
-    the address where it is and adds the other name, or the other note, to the note. Raises Changed
-    where it would no longer do what was `seen`, and BookError.
+    the address where it is and adds the file's name and note to the note of who has it. Raises
+    Changed where it would no longer do what was `seen`, and BookError.
     """
-    with transaction.atomic():
-        list(Contact.objects.order_by("pk").select_for_update())
-        plan = plan_of(content)
-        if seen and plan.digest != seen:
-            raise Changed
-        for change in plan.changes:
-            if change.outcome in ("new", "adds"):
-                put(change.entry)
-            elif change.outcome == "conflict":
-                settle(change.entry, (choices or {}).get(change.key, default))
+    list(Contact.objects.order_by("pk").select_for_update())
+    told = [change.entry.address for change in plan_of(content).changes]
+    list(Address.objects.filter(value__in=told).order_by("pk").select_for_update())
+    plan = plan_of(content)  # as it is now that nobody changes it any more
+    if seen and plan.digest != seen:
+        raise Changed
+    chosen = [
+        (one, (choices or {}).get(one.key, default) if one.outcome == "conflict" else MERGE)
+        for one in plan.changes
+    ]
+    # Who has another's address stays away, unless the address is to move.
+    own = [(one.entry, choice) for one, choice in chosen if not one.owner or choice == REPLACE]
+    names = sorted({entry.name for entry, _ in own}, key=str.lower)
+    Contact.objects.bulk_create([Contact(name=name) for name in names], ignore_conflicts=True)
+    people = Contact.objects.by_name(names)
+    give({entry: people[entry.name] for entry, _ in own if entry.address})
+    notes: dict[int, str] = {}
+    for change, choice in chosen:
+        entry, owner = change.entry, change.owner
+        if choice == KEEP:
+            continue
+        merges = owner if choice == MERGE else None
+        contact = merges or people[entry.name]
+        note = notes.get(contact.pk, contact.note)
+        if merges:
+            note = joined(note, entry.name)
+        takes = entry.note and choice == REPLACE
+        notes[contact.pk] = entry.note if takes else joined(note, entry.note)
+        check_length(entry, contact, notes[contact.pk])
+    write(notes)
     return plan
 
 
-def put(entry: Entry, *, takes_note: bool = False) -> None:
-    contact = Contact.objects.named(entry.name).first() or Contact.objects.create(name=entry.name)
-    if entry.note and (takes_note or not contact.note):
-        Contact.objects.filter(pk=contact.pk).update(note=entry.note)
-    if entry.address:
-        address, _ = Address.objects.get_or_create(family=entry.family, value=entry.address)
-        Address.objects.filter(pk=address.pk).exclude(contact=contact).update(contact=contact)
+def check_length(entry: Entry, contact: Contact, note: str) -> None:
+    """BookError where a note is longer than the ledger's: nothing is cut."""
+    if len(note) > MAX_NOTE:
+        raise BookError(
+            f"Line {entry.line}: the note of {contact} would have {len(note):,} characters, of "
+            f"{MAX_NOTE:,} at most. Shorten one of the two first."
+        )
 
 
-def settle(entry: Entry, choice: str) -> None:
-    if choice == REPLACE:
-        put(entry, takes_note=True)
-    elif choice == MERGE:
-        known = Address.objects.filter(family=entry.family, value=entry.address).first()
-        owner = known.contact if known and known.contact else None
-        contact = owner or Contact.objects.named(entry.name).get()
-        more = entry.note if contact.name.lower() == entry.name.lower() else entry.name
-        if more not in contact.note.split("\n"):
-            note = "\n".join(filter(None, [contact.note, more]))
-            if len(note) > MAX_NOTE:
-                raise BookError(
-                    f"Line {entry.line}: the note of {contact} would have {len(note):,} "
-                    f"characters, of {MAX_NOTE:,} at most. Shorten one of the two first."
-                )
-            Contact.objects.filter(pk=contact.pk).update(note=note)
-        if not owner and entry.address:
-            put(entry)
+def give(owners: dict[Entry, Contact]) -> None:
+    """Each address to its contact."""
+    new = [
+        Address(family=entry.family, value=entry.address, contact=contact)
+        for entry, contact in sorted(owners.items(), key=lambda one: one[0].key)
+    ]
+    Address.objects.bulk_create(new, ignore_conflicts=True, batch_size=CHUNK)
+    known, moved = addresses_of(owners), []
+    for entry, contact in owners.items():
+        address = known[entry.family, entry.address]
+        if address.contact != contact:
+            address.contact = contact
+            moved.append(address)
+    Address.objects.bulk_update(moved, ["contact"], batch_size=CHUNK)
+
+
+def write(notes: dict[int, str]) -> None:
+    changed = []
+    for contact in Contact.objects.filter(pk__in=notes).order_by("pk"):
+        if contact.note != notes[contact.pk]:
+            contact.note = notes[contact.pk]
+            changed.append(contact)
+    Contact.objects.bulk_update(changed, ["note"], batch_size=CHUNK)
 
 
 # --- Out ------------------------------------------------------------------------------------------
