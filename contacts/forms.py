@@ -44,7 +44,7 @@ class NoteField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         # A form sends CRLF; the text is the same whichever way it came.
-        return (super().to_python(value) or "").replace("\r\n", "\n")
+        return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
 
     def validate(self, value: str) -> None:
         super().validate(value)
