@@ -1,6 +1,7 @@
 """Labels of wallets (BIP-329), both ways and without loss."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 from django.test import Client
 from factories import START, make_transaction, make_user
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +23,7 @@ from transactions.imports.importer import import_batch, new_batch
 from transactions.imports.labels import (
     LabelsError,
     Meaning,
+    attach_to,
     carry_out,
     meaning_of,
     plan_of,
@@ -325,6 +328,27 @@ def test_command_tells_what_it_did(tmp_path: Path) -> None:
     )
     with pytest.raises(CommandError, match="No such file"):
         call_command("import_labels", str(tmp_path / "nothing"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_label_and_transaction_that_come_at_the_same_moment_find_each_other() -> None:
+    def label() -> None:
+        try:
+            carry_out(content(tx(A, "Rent")))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            one = bitcoin(A)
+            attach_to([one.pk])
+            done = pool.submit(label)
+            waits = False
+            while not waits and not done.done():
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                waits = cursor.fetchone() != (0,)
+        done.result()
+    assert of(one) == (["Rent"], "")
 
 
 # The page
