@@ -246,7 +246,8 @@ def post(client: Client, book: str) -> Any:
 def test_page_tells_of_a_change_that_it_had_no_room_to_show(client: Client) -> None:
     client.force_login(make_user("Editors"))
     alice = make_contact("Alice", note="x" * 500)
-    page = post(client, "name,note\nAlice,theirs\n")
+    page = post(client, "name,note\nAlice,<b>theirs\n")
+    assert "&lt;b&gt;theirs" in page.content.decode()
     [change] = page.context["plan"].changes
     form = {
         "content": page.context["content"],
@@ -271,7 +272,7 @@ def test_more_conflicts_than_the_page_has_room_for_are_chosen_together(client: C
     people = [Contact(name=f"Name {number}", note="ours") for number in range(1_100)]
     Contact.objects.bulk_create(people)
     page = post(client, "name,note\n" + "".join(f"{one.name},theirs\n" for one in people))
-    assert "And 600 more" in page.content.decode()
+    assert "And 600 more conflicts" in page.content.decode()
     form = {
         "content": page.context["content"],
         "seen": page.context["plan"].digest,

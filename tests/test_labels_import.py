@@ -400,7 +400,7 @@ def test_more_conflicts_than_the_page_has_room_for_are_chosen_together(editor: C
     Transaction.objects.bulk_create(new)
     Transaction.objects.update(note="ours")
     page = upload(editor, content(*[tx(one, " || theirs") for one in hashes]))
-    assert "And 600 more" in page.content.decode()
+    assert "And 600 more conflicts" in page.content.decode()
     form = {
         "content": page.context["content"],
         "seen": page.context["plan"].digest,
