@@ -1,7 +1,11 @@
 """Files of wallet programs: what their lines moved, line by line."""
 
+from dataclasses import replace
+
 import pytest
-from files import FORMAT_OPTIONS, sample_lines
+from files import FORMAT_OPTIONS, reasons, records, sample, sample_lines
+
+from transactions.imports.rows import Row
 
 FILES = {
     "electrum.csv": (
@@ -69,3 +73,14 @@ FILES = {
 def test_every_line_is_read_as_it_is_meant(name: str) -> None:
     format_name, expected = FILES[name]
     assert sample_lines(name, FORMAT_OPTIONS["wallets"]) == (format_name, expected)
+
+
+@pytest.mark.parametrize("name", ["electrum.csv", "electrum-old.csv", "sparrow.csv", "btcpay.csv"])
+def test_line_that_is_there_twice_does_not_count_twice(name: str) -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    content = sample(name).rstrip()
+    first = next(one for one in records(content, options) if isinstance(one, Row))
+    repeated = content + b"\n" + first.raw.encode() + b"\n"
+    assert len(records(repeated, options)) == len(records(content, options)) + 1
+    told = f"line {first.line} told of this transaction already. Remove one of them."
+    assert reasons(repeated, options)[-1].endswith(told)

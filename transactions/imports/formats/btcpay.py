@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import Unreadable, shown
 from transactions.imports.formats.reader import Line, Record, line_of, rows_of
-from transactions.imports.formats.wallets import NATIVE, network_of, txid_of
+from transactions.imports.formats.wallets import NATIVE, network_of, once_each, txid_of
 from transactions.imports.rows import (
     FileError,
     Movement,
@@ -49,7 +49,7 @@ class TransactionsFile:
         rows: Iterator[Row | Rejected] = rows_of(
             table, lambda record: read_row(record, line_of(record, table.header))
         )
-        return Reading(options, rows)
+        return Reading(options, once_each(rows))
 
 
 def read_row(record: Record, line: Line) -> Row:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import ZERO, Unreadable
 from transactions.imports.formats.reader import Line, Record, line_of, records, rows_of
-from transactions.imports.formats.wallets import label_or_note, net_of_fee
+from transactions.imports.formats.wallets import label_or_note, net_of_fee, once_each
 from transactions.imports.rows import (
     FileError,
     Options,
@@ -68,7 +68,7 @@ class HistoryFile:
         rows: Iterator[Row | Rejected] = rows_of(
             table, lambda record: read_row(record, line_of(record, table.header), zone, now)
         )
-        return Reading(replace(options, network=NETWORK), rows)
+        return Reading(replace(options, network=NETWORK), once_each(rows))
 
 
 def lines_of(table: Table) -> Iterator[Line]:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import ZERO, Unreadable, shown
 from transactions.imports.formats.reader import Record, records
+from transactions.imports.formats.wallets import once_each
 from transactions.imports.rows import (
     AssetName,
     FileError,
@@ -85,7 +86,7 @@ class WalletFile:
         zone = UTC if _is_utc(table) else options.timezone or UTC
         told = [f"Amounts are in {'satoshis' if unit == SATOSHIS else 'bitcoin'}."]
         complete = replace(options, network=NETWORK)
-        return Reading(complete, _rows(table, unit, zone), told)
+        return Reading(complete, once_each(_rows(table, unit, zone)), told)
 
 
 def _is_utc(table: Table) -> bool:
