@@ -75,11 +75,11 @@ def test_order_of_day_and_month_is_asked_for_and_never_guessed() -> None:
 
 def test_what_was_traded_within_a_second_is_one_and_equal_fills_are_kept() -> None:
     fill = "7,2023-05-01 10:00:00,Spot,Buy,BTC,0.1,"
-    found = rows(file(OLD, fill, fill, "7,2023-05-01 10:00:01,Spot,Fee,BNB,-0.1,"), Options())
+    found = rows(file(OLD, fill, fill, "7,2023-05-01 10:00:05,Spot,Fee,BNB,-0.1,"), Options())
     assert [row.external_id for row in found] == [
         "trade:2023-05-01T10:00:00",
         "trade:2023-05-01T10:00:00",
-        "trade:2023-05-01T10:00:01",
+        "trade:2023-05-01T10:00:05",
     ]
     assert moved(found[2]) == [("-0.1", "fee", "BNB")]
 
@@ -190,3 +190,34 @@ def test_header_may_stand_below_other_lines() -> None:
     content = file("A preamble", "Date(UTC),Coin,Amount,Address,TXID,Status", "x,BTC,1,a,t,Done")
     known, table = open_table(BytesIO(content), "export.csv")
     assert (known.name, table.header_line) == ("binance-deposits", 2)
+
+
+def trades(*lines: str) -> list[list[str]]:
+    """What each transaction of trades moved; a line is second, operation, coin and change."""
+    content = file(OLD, *(f"7,2023-05-01 10:00:0{line[0]},Spot,{line[2:]}," for line in lines))
+    found: dict[str, list[str]] = {}
+    for row in rows(content, Options()):
+        amount, _, asset = moved(row)[0]
+        found.setdefault(f"{row.external_id} {row.timestamp}", []).append(f"{amount} {asset}")
+    return list(found.values())
+
+
+def test_trade_over_the_turn_of_a_second_is_one_transaction() -> None:
+    assert trades("1,Buy,LTC,2", "2,Transaction Related,BTC,-0.1", "2,Fee,BNB,-0.01") == [
+        ["2 LTC", "-0.1 BTC", "-0.01 BNB"]
+    ]
+    # A fee alone is of the trade before it, or after it.
+    assert trades("1,Buy,LTC,2", "1,Buy,BTC,-0.1", "2,Fee,BNB,-0.01") == [
+        ["2 LTC", "-0.1 BTC", "-0.01 BNB"]
+    ]
+    assert trades("1,Fee,BNB,-0.01", "2,Buy,LTC,2", "2,Buy,BTC,-0.1") == [
+        ["-0.01 BNB", "2 LTC", "-0.1 BTC"]
+    ]
+
+
+def test_trades_of_seconds_that_are_whole_stay_apart() -> None:
+    assert trades("1,Buy,LTC,2", "1,Buy,BTC,-0.1", "2,Buy,LTC,3", "2,Buy,BTC,-0.2") == [
+        ["2 LTC", "-0.1 BTC"],
+        ["3 LTC", "-0.2 BTC"],
+    ]
+    assert trades("1,Buy,LTC,2", "3,Transaction Related,BTC,-0.1") == [["2 LTC"], ["-0.1 BTC"]]

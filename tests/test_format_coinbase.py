@@ -93,3 +93,14 @@ def test_staked_coins_change_by_their_sign(quantity: str, asset: str) -> None:
 def test_a_send_goes_out_whatever_its_sign(quantity: str) -> None:
     (row,) = rows(new("Send", quantity, "Sent 0.5 ETH"), Options())
     assert (row.type, moved(row)) == ("send", [("-0.5", "transfer", "ETH")])
+
+
+def test_a_trade_without_a_subtotal_is_known_by_its_total_or_rejected() -> None:
+    start = "n1,2024-05-01 10:00:00 UTC"
+    buy = file(NEW, f"{start},Buy,ETH,0.5,EUR,€200.00,,€102.50,€2.50,Bought 0.5 ETH")
+    (row,) = rows(buy, Options())
+    assert moved(row) == [("-102.5", "transfer", "EUR"), ("0.5", "transfer", "ETH")]
+
+    sell = file(NEW, f"{start},Sell,ETH,0.5,EUR,€200.00,,,,Sold 0.5 ETH")
+    (reason,) = reasons(sell, Options())
+    assert reason.startswith("Line 2: Subtotal and Total are empty")

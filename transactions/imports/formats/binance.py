@@ -1,7 +1,8 @@
 """Binance's files: the statement of all movements, and the histories of deposits and withdrawals.
 
 The statement has one signed movement a line, without an id. Movements of a trade within one
-second are one transaction of that second; others are each one. Deposits and withdrawals stand in
+second are one transaction of that second, and so are those of two seconds of which one alone lacks
+what was given or what was taken; others are each one. Deposits and withdrawals stand in
 the statement too, so import the statement, or those two files, not both. The time zone is in the
 title of the column (`UTC_Time`, `Date(UTC+8)`) or, of newer files, in the file's name
 (`…(UTC--6).csv`). Older histories of both kinds have the same columns: a fee, which no deposit
@@ -10,9 +11,10 @@ help pages.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import partial
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import (
@@ -163,19 +165,76 @@ def _has_fees(table: Table) -> bool:
     return any(line["transactionfee"].strip("0.-") for line in lines)
 
 
-def read_statement(line: Line, context: Context) -> Told:
+def _with_its_trades(known: AccountFile, table: Table) -> AccountFile:
+    return replace(_in_its_zone(known, table), read_line=partial(read_statement, delays(table)))
+
+
+def delays(table: Table) -> dict[str, timedelta]:
+    """How long after the second of its trade a line is, by the text of its time.
+
+    Binance writes the lines of a trade one after another, sometimes over the turn of a second.
+    """
+    texts: dict[datetime, set[str]] = {}
+    sides: dict[datetime, set[bool]] = {}  # whether something went out, and came in
+    for record in records(table):
+        if not isinstance(record, Record):
+            continue
+        line = line_of(record, table.header)
+        operation = line["operation"].casefold()
+        if operation not in TRADES:
+            continue
+        try:
+            change = cells.number(line["change"], "Change", thousands=True)
+            moment = _time(line, Context(UTC, "dmy"))
+        except Unreadable:
+            continue
+        texts.setdefault(moment, set()).add(line[time_column(line)])
+        side = sides.setdefault(moment, set())
+        if change and not (operation in FEES and change < 0):
+            side.add(change < 0)
+    return {
+        text: moment - first
+        for moment, first in begun(sides).items()
+        for text in texts[moment]
+        if moment != first
+    }
+
+
+def begun(sides: Mapping[datetime, set[bool]]) -> dict[datetime, datetime]:
+    """Each second -> the one that its trade is of, which can be the one before or after."""
+    first = {moment: moment for moment in sides}
+    halves = sorted(moment for moment, side in sides.items() if len(side) < 2)
+    joined: set[datetime] = set()
+    second = timedelta(seconds=1)
+    for moment in halves:  # two of which make a trade
+        after = moment + second
+        is_half = moment not in joined and len(sides.get(after, ())) == 1
+        if is_half and len(sides[moment] | sides[after]) == 2:
+            first[after] = moment
+            joined |= {moment, after}
+    for moment in halves:  # the others belong to the trade beside them
+        if moment not in joined:
+            beside = (moment - second, moment + second)
+            first[moment] = next((first[one] for one in beside if one in first), moment)
+    return first
+
+
+def read_statement(delay: Mapping[str, timedelta], line: Line, context: Context) -> Told:
     operation = line["operation"].casefold()
     change = cells.number(line["change"], "Change", thousands=True)
     if not change:
         raise Unreadable(f"Change {shown(line['change'])} is no movement. Export the file again.")
     timestamp = _time(line, context)
+    is_trade = operation in TRADES
+    if is_trade:
+        timestamp -= delay.get(line[time_column(line)], timedelta())
     is_fee = operation in FEES and change < 0
     asset = coin(line["coin"], "Coin")
     return Told(
         timestamp,
         [Movement(change, asset, "fee" if is_fee else "transfer")],
-        group=f"trade:{timestamp:%Y-%m-%dT%H:%M:%S}" if operation in TRADES else "",
-        type="trade" if operation in TRADES else _type(operation),
+        group=f"trade:{timestamp:%Y-%m-%dT%H:%M:%S}" if is_trade else "",
+        type="trade" if is_trade else _type(operation),
         note=cells.note_text(line.get("remark", ""), "Remark"),
     )
 
@@ -227,9 +286,9 @@ STATEMENT = AccountFile(
     "binance",
     "Binance statement",
     frozenset({"account", "operation", "coin", "change"}),
-    read_statement,
+    partial(read_statement, {}),
     account=ACCOUNT,
-    fitted=_in_its_zone,
+    fitted=_with_its_trades,
 )
 WITHDRAWALS = AccountFile(
     "binance-withdrawals",

@@ -64,6 +64,12 @@ IN = {
 }
 # Two lines of what is given and taken, which the sign tells.
 SELF = {"retail staking transfer", "retail unstaking transfer", "retail eth2 deprecation"}
+# With the fee in it.
+TOTALS = (
+    "total (inclusive of fees and/or spread)",
+    "total (inclusive of fees)",
+    "amount transacted (inclusive of coinbase fees)",
+)
 # One line of what stays in the account.
 WITHIN = {"vault withdrawal", "cash to savings"}
 _converted = re.compile(
@@ -137,9 +143,14 @@ def _paid(kind: str, line: Line) -> tuple[Decimal | None, str, Decimal | None]:
     fee = cells.money(first(line, "fees and/or spread", f"{prefix}fees"), "Fees")
     if subtotal is not None:
         return subtotal.copy_abs(), currency, fee.copy_abs() if fee else None
-    text = line[f"{prefix}amount transacted (inclusive of coinbase fees)"]
-    total = cells.money(text, "Amount Transacted")
-    return total.copy_abs() if total else None, currency, None
+    text = first(line, *(f"{prefix}{name}" for name in TOTALS))
+    total = cells.money(text, "Total")
+    if total is None:
+        raise Unreadable(
+            "Subtotal and Total are empty, and stand nowhere else: what the trade cost is unknown. "
+            "Write the Subtotal."
+        )
+    return total.copy_abs(), currency, None
 
 
 def _currency(line: Line) -> tuple[str, str]:
