@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from contacts.books import BookError, carry_out, lines_for, plan_of
+from contacts.books import BookError, Plan, carry_out, lines_for, plan_of
 from contacts.models import Contact
 from contacts.views import SeeOther
 from txsite.freshness.middleware import snapshot
@@ -42,8 +42,20 @@ def import_contacts(request: HttpRequest) -> HttpResponse:
         return show(request, form, status=422)
     except Changed:
         return show(request, form, form.text, CHANGED_SINCE, 409)
-    messages.success(request, f"{len(plan.changes)} lines of the address book were imported.")
+    messages.success(request, f"The address book was imported: {what_was(plan)}.")
     return SeeOther(reverse("contact-list"))
+
+
+def what_was(done: Plan) -> str:
+    """Counts of what became of the file's lines, without those of nothing."""
+    told = {
+        "new": done.count("new"),
+        "added to known ones": done.count("adds") + done.count("conflict") - done.left,
+        "known": done.count("known"),
+        "in conflict and left as they were": done.left,
+        "rejected": len(done.rejected),
+    }
+    return ", ".join(f"{count:,} {words}" for words, count in told.items() if count)
 
 
 def show(

@@ -67,6 +67,7 @@ class Change:
 class Plan:
     changes: list[Change] = field(default_factory=list)
     rejected: list[tuple[int, str]] = field(default_factory=list)
+    left: int = 0  # conflicts that were left as they are
 
     @property
     def digest(self) -> str:
@@ -220,6 +221,7 @@ def carry_out(
         (one, (choices or {}).get(one.key, default) if one.outcome == "conflict" else MERGE)
         for one in plan.changes
     ]
+    plan.left = sum(choice == KEEP for _, choice in chosen)
     # Who has another's address stays away, unless the address is to move.
     own = [(one.entry, choice) for one, choice in chosen if not one.owner or choice == REPLACE]
     names = sorted({entry.name for entry, _ in own}, key=str.lower)

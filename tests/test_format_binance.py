@@ -221,3 +221,14 @@ def test_trades_of_seconds_that_are_whole_stay_apart() -> None:
         ["3 LTC", "-0.2 BTC"],
     ]
     assert trades("1,Buy,LTC,2", "3,Transaction Related,BTC,-0.1") == [["2 LTC"], ["-0.1 BTC"]]
+
+
+def test_equal_amounts_of_one_second_have_the_same_ids_from_either_end() -> None:
+    lines = [
+        f"7,2023-05-01 10:00:00,Earn,{name},BTC,0.1,"
+        for name in ("Savings Interest", "Cashback Voucher", "Airdrop Assets")
+    ]
+    up = {row.type: row.external_id for row in rows(file(OLD, *lines), Options())}
+    down = {row.type: row.external_id for row in rows(file(OLD, *lines[::-1]), Options())}
+    assert len(set(up.values())) == 3
+    assert up == down

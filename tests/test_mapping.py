@@ -1,6 +1,7 @@
 """A table of an unknown kind: its columns are mapped once, and known from then on."""
 
 import json
+from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from pathlib import Path
 from time import monotonic, sleep
@@ -58,6 +59,11 @@ def test_command_reads_an_unknown_table_by_a_mapping_and_keeps_it(tmp_path: Path
     # The same header is known from now on.
     call_command("import_transactions", str(tmp_path / "bank.csv"), *said, stdout=out)
     assert "0 new, 2 known" in out.getvalue()
+
+
+@pytest.mark.parametrize("day", ["2024-05-01", "01/05/2024", "1.5.2024"])
+def test_day_without_a_time_is_its_midnight(day: str) -> None:
+    assert cells.written_time(day, "Day", UTC, "dmy") == datetime(2024, 5, 1, tzinfo=UTC)
 
 
 @pytest.mark.django_db

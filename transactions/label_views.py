@@ -40,12 +40,21 @@ def import_labels(request: HttpRequest) -> HttpResponse:
         return show(request, form, status=422)
     except Changed:
         return show(request, form, form.text, CHANGED_SINCE, 409)
-    messages.success(request, f"The labels of {count_of(done)} transactions were imported.")
+    messages.success(request, f"The labels were imported: {what_was(done)}.")
     return SeeOther(reverse("transaction-list"))
 
 
-def count_of(plan: Plan) -> int:
-    return plan.count("new") + plan.count("conflict") + plan.count("known")
+def what_was(done: Plan) -> str:
+    """Counts of what became of the file, without those of nothing."""
+    told = {
+        "labelled": done.count("new") + done.count("conflict") - done.left,
+        "labelled so already": done.count("known"),
+        "in conflict and left as they were": done.left,
+        "for transactions to come": done.count("later"),
+        "others kept": done.count("kept"),
+        "rejected": len(done.rejected),
+    }
+    return ", ".join(f"{count:,} {words}" for words, count in told.items() if count)
 
 
 def show(

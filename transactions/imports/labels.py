@@ -92,6 +92,7 @@ class Change:
 class Plan:
     changes: list[Change] = field(default_factory=list)
     rejected: list[tuple[int, str]] = field(default_factory=list)
+    left: int = 0  # conflicts that were left as they are
 
     @property
     def digest(self) -> str:
@@ -307,6 +308,7 @@ def carry_out(
     wanted, replaced = {}, []
     for change in plan.changes:
         choice = (choices or {}).get(change.key, default) if change.outcome == "conflict" else MERGE
+        plan.left += choice == KEEP
         meaning = {KEEP: change.ours, REPLACE: change.told}.get(choice)
         if meaning is None:
             meaning = together([change.ours, change.told])

@@ -8,10 +8,11 @@ that genuine repeats stay apart and an overlapping file adds nothing.
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from itertools import groupby
 from typing import NamedTuple
 
 from transactions.imports.formats import cells
@@ -154,7 +155,6 @@ class AccountFile:
         return (line_of(one, columns) for one in records(table) if isinstance(one, Record))
 
     def _rows(self, table: Table, context: Context) -> Iterator[Row | Rejected]:
-        repeats: Counter[str] = Counter()
         seen: dict[str, int] = {}
         columns = self.columns(table.header)
 
@@ -165,11 +165,11 @@ class AccountFile:
             told = self.read_line(line, context)
             if not told.movements:
                 raise Unreadable("nothing moved: all amounts are empty or 0.")
-            return self._row(record, told, repeats, seen)
+            return self._row(record, told, seen)
 
-        return (row for row in rows_of(table, read) if row is not None)
+        return with_own_ids(row for row in rows_of(table, read) if row is not None)
 
-    def _row(self, record: Record, told: Told, repeats: Counter[str], seen: dict[str, int]) -> Row:
+    def _row(self, record: Record, told: Told, seen: dict[str, int]) -> Row:
         if told.id and self.has_unique_ids:
             first = seen.setdefault(told.id, record.line)
             if first != record.line:
@@ -182,7 +182,7 @@ class AccountFile:
             raw=record.raw,
             timestamp=told.timestamp,
             movements=tuple(told.movements),
-            external_id=cells.line_text(told.id, "The id") or told.group or own_id(told, repeats),
+            external_id=cells.line_text(told.id, "The id") or told.group,
             wallet=cells.line_text(told.wallet, "The account"),
             status=told.status,
             type=told.type,
@@ -191,12 +191,25 @@ class AccountFile:
         )
 
 
-def own_id(told: Told, repeats: Counter[str]) -> str:
-    """SHA-256 of what a line moved and when, and its number among equal ones of the file."""
-    moved = sorted(f"{one.kind} {one.amount:f} {one.asset.code}" for one in told.movements)
-    canonical = "\x1f".join([told.timestamp.isoformat(), *moved])
+def with_own_ids(rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:
+    """Gives an id to those that have none; whichever end a file begins at, the same one."""
+    repeats: Counter[str] = Counter()
+    for _, at_once in groupby(rows, lambda one: isinstance(one, Row) and one.timestamp):
+        same = list(at_once)
+        without = [one for one in same if isinstance(one, Row) and not one.external_id]
+        without.sort(key=lambda row: (row.type, row.note))
+        ids = {row.line: own_id(row, repeats) for row in without}
+        for one in same:
+            is_without = isinstance(one, Row) and one.line in ids
+            yield replace(one, external_id=ids[one.line]) if is_without else one
+
+
+def own_id(row: Row, repeats: Counter[str]) -> str:
+    """SHA-256 of what a row moved and when, and its number among equal ones of the file."""
+    moved = sorted(f"{one.kind} {one.amount:f} {one.asset.code}" for one in row.movements)
+    canonical = "\x1f".join([row.timestamp.isoformat(), *moved])
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    key = f"{told.wallet.casefold()} {digest}"
+    key = f"{row.wallet.casefold()} {digest}"
     repeats[key] += 1
     return f"row:{digest}#{repeats[key]}"
 

@@ -35,6 +35,7 @@ _numeric_date = re.compile(
     r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})"
     r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
 ).fullmatch
+_iso_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _money = re.compile(
     r"([+-]?) *(?:[^\W\d_]{1,3}|[^\w\s.,+-])? *([+-]?) *([0-9][0-9,.]*(?:[eE]-?[0-9]+)?)"
 ).fullmatch
@@ -175,9 +176,11 @@ def written_time(text: str, column: str, zone: tzinfo, order: str = "") -> datet
     """The UTC time of `2024-01-31 13:45`, `31.01.2024 13:45:00`, `1/31/24 1:45 PM` and the like.
 
     `order` says what a date with slashes or dashes begins with, `dmy` or `mdy`; one with points
-    begins with the day.
+    begins with the day. A date alone is its midnight.
     """
     found = _numeric_date(text)
+    if not found and _iso_date(text):
+        return time(f"{text} 00:00", column, zone)
     if not found or (found[2] == "-" and len(found[4]) == 2):  # which part would be the year?
         return time(text, column, zone)
     first, mark, second, year, hour, minute, seconds, half = found.groups()
