@@ -10,6 +10,7 @@ from factories import make_label, make_transaction
 from contacts.models import Address, Contact
 from transactions.exports import json_lines
 from transactions.imports.importer import import_batch, new_batch
+from transactions.imports.labels import carry_out
 from transactions.imports.undo import CannotUndo, plan_of, undo
 from transactions.models import (
     Asset,
@@ -29,9 +30,9 @@ ONE = HEADER + "2024-05-01 12:00,,,1,BTC,a,Rent,Alice,first\n2024-05-02 12:00,,,
 OTHER = HEADER + "2024-04-30 12:00,5,EUR,,,a,Tax,,zweite\n2024-05-03 12:00,,,3,BTC,c,,,\n"
 
 
-def load(content: str, wallet: str = "Kraken") -> ImportBatch:
+def load(content: str, wallet: str = "Kraken", *, is_confirmed: bool = True) -> ImportBatch:
     file = BytesIO(content.encode())
-    batch = new_batch(file, "file.csv", options={"wallet": wallet})
+    batch = new_batch(file, "file.csv", options={"wallet": wallet}, is_confirmed=is_confirmed)
     import_batch(batch, file)
     return batch
 
@@ -157,3 +158,109 @@ def test_transactions_of_nobody_s_import_are_left_alone() -> None:
     undo(load(ONE))
     assert Transaction.objects.get() == made
     call_command("check")
+
+
+def run_again(batch: ImportBatch, content: str) -> None:
+    batch.status = ImportBatch.Status.RUNNING
+    batch.save(update_fields=["status"])
+    import_batch(batch, BytesIO(content.encode()))
+
+
+def rename() -> None:
+    Wallet.objects.filter(name="Kraken").update(name="My Kraken")
+    Label.objects.filter(name="Rent").update(name="Flat")
+    Contact.objects.filter(name="Alice").update(name="Alice B.")
+
+
+def test_what_was_renamed_since_is_known_when_another_import_is_taken_back() -> None:
+    load(ONE)
+    added = load(OTHER)
+    rename()
+    undo(added)
+    kept = Transaction.objects.get(external_id="a")
+    assert [label.name for label in kept.labels.all()] == ["Flat"]
+    assert kept.contact
+    assert kept.contact.name == "Alice B."
+    assert [wallet.name for wallet in Wallet.objects.all()] == ["My Kraken"]
+    assert not Label.objects.filter(name__in=["Rent", "Tax"]).exists()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_was_renamed_since_is_known_when_the_import_is_brought_back(times: int) -> None:
+    batch = load(ONE)
+    other = load(ONE.replace(",a,", ",x,").replace(",b,", ",y,"))  # keeps what both refer to
+    rename()
+    for _ in range(times):
+        undo(batch)
+        run_again(batch, ONE)
+    assert [wallet.name for wallet in Wallet.objects.all()] == ["My Kraken"]
+    assert [label.name for label in Label.objects.all()] == ["Flat"]
+    assert [contact.name for contact in Contact.objects.all()] == ["Alice B."]
+    assert Transaction.objects.filter(source_wallet__name="My Kraken").count() == 4
+    assert other.status == "imported"
+
+
+def test_what_two_imports_used_goes_with_the_last_of_them() -> None:
+    one, other = load(ONE), load(OTHER)
+    undo(one)
+    undo(other)
+    assert everything() == dict.fromkeys(everything(), 0)
+
+
+def test_what_an_import_made_is_known_after_it_was_brought_back() -> None:
+    one, other = load(ONE), load(OTHER)
+    undo(one)
+    run_again(one, ONE)  # makes no wallet, since the other's is still there
+    undo(other)
+    undo(one)
+    assert everything() == dict.fromkeys(everything(), 0)
+
+
+CHAIN = (
+    "Date,Received Amount,Received Currency,Network,TxHash,Note\n"
+    f"2024-05-01 12:00,1,BTC,bitcoin,{'a' * 64},\n2024-05-02 12:00,2,BTC,bitcoin,{'b' * 64},\n"
+)
+RECORD = f'{{"type":"tx","ref":"{"a" * 64}","label":"Rent || for May"}}'
+
+
+def labelled() -> tuple[list[str], str]:
+    one = Transaction.objects.get(txid="a" * 64)
+    return [label.name for label in one.labels.all()], one.note
+
+
+def test_what_waits_for_a_transaction_is_shown_before_it_comes() -> None:
+    carry_out(RECORD.encode())
+    batch = load(CHAIN, "Cold", is_confirmed=False)
+    told = [line.detail for line in batch.lines.order_by("number")]
+    assert "gets “Rent || for May”, which waited for it" in told[0]
+    assert "waited" not in told[1]
+    assert not Transaction.objects.exists()
+
+
+def test_what_waited_for_a_transaction_goes_and_comes_with_it() -> None:
+    carry_out(RECORD.encode())
+    batch = load(CHAIN, "Cold")
+    for _ in range(2):
+        assert labelled() == (["Rent"], "for May")
+        plan = undo(batch)
+        assert plan
+        assert (len(plan.alone), plan.edited) == (2, [])
+        assert not Transaction.objects.exists()
+        run_again(batch, CHAIN)
+    other = load(CHAIN, "Colder")
+    undo(batch)
+    assert labelled() == (["Rent"], "for May")
+    undo(other)
+    assert not Transaction.objects.exists()
+
+
+@pytest.mark.parametrize("edit", [{"note": "for June"}, {"note": ""}])
+def test_what_was_edited_after_it_came_is_asked_about(edit: dict[str, str]) -> None:
+    carry_out(RECORD.encode())
+    batch = load(CHAIN, "Cold")
+    Transaction.objects.filter(txid="a" * 64).update(**edit)
+    assert len(plan_of(batch).edited) == 1
+    Transaction.objects.filter(txid="a" * 64).update(note="for May")
+    assert plan_of(batch).edited == []
+    TransactionLabel.objects.all().delete()
+    assert len(plan_of(batch).edited) == 1

@@ -17,6 +17,7 @@ from transactions.imports.formats import cells
 from transactions.imports.formats.mapped import pointed
 from transactions.imports.importer import import_batch, new_batch
 from transactions.imports.rows import FileError
+from transactions.imports.undo import undo
 from transactions.models import ImportBatch, ImportMapping, Transaction
 
 BANK = (
@@ -96,8 +97,7 @@ def ended(pk: int) -> ImportBatch:
 @pytest.mark.django_db(transaction=True)
 def test_page_shows_samples_as_they_would_be_read_and_reads_the_file(client: Client) -> None:
     client.force_login(make_user("Editors"))
-    file = SimpleUploadedFile("bank.csv", BANK.encode())
-    client.post("/imports/", {"file": file, "wallet": "Bank", "timezone": "UTC"})
+    client.post("/imports/", {"file": file_of(BANK), "wallet": "Bank", "timezone": "UTC"})
     batch = ended(ImportBatch.objects.get().pk)
     assert batch.status == "failed"
     url = f"{batch.get_absolute_url()}columns/"
@@ -119,6 +119,32 @@ def test_page_shows_samples_as_they_would_be_read_and_reads_the_file(client: Cli
     assert ended(batch.pk).status == "imported"
     assert moved() == EXPECTED
     assert client.get(url).status_code == 404
+
+    # Another mapping of the same name is not taken unasked, and changes nothing that is done.
+    client.post("/imports/", {"file": file_of(BANK), "wallet": "Bank", "timezone": "UTC"})
+    second = ended(ImportBatch.objects.latest("pk").pk)
+    assert (second.status, second.known) == ("shown", 2)
+    url = f"{second.get_absolute_url()}columns/"
+    assert url in client.get(second.get_absolute_url()).content.decode()
+    form["column note"] = "Ref"
+    answer = client.post(url, form)
+    assert (answer.status_code, "another mapping of this name" in answer.content.decode()) == (
+        409,
+        True,
+    )
+    assert ImportMapping.objects.get().mapping == MAPPING | {"date_order": ""}
+    assert client.post(url, form | {"replace": "on"}).status_code == 303
+    assert ended(second.pk).changed == 2
+    client.post(f"{second.get_absolute_url()}cancel/")
+    undo(ended(batch.pk))
+    assert not Transaction.objects.exists()
+    client.post(f"{batch.get_absolute_url()}redo/")
+    assert ended(batch.pk).status == "imported"
+    assert moved() == EXPECTED
+
+
+def file_of(content: str) -> SimpleUploadedFile:
+    return SimpleUploadedFile("bank.csv", content.encode())
 
 
 @pytest.mark.django_db

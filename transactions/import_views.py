@@ -19,6 +19,7 @@ from contacts.views import SeeOther
 from transactions.import_forms import PER_PAGE, AnswersForm, LinesForm, UndoForm, UploadForm
 from transactions.imports import progress
 from transactions.imports.files import stored
+from transactions.imports.formats.mapped import PREFIX
 from transactions.imports.importer import CANCELLED, new_batch
 from transactions.imports.process import Running
 from transactions.imports.progress import Progress
@@ -127,7 +128,7 @@ def show_batch(
             "progress": running.get(batch.pk),
             "seconds_left": seconds_left(batch, running.get(batch.pk)),
             "can_begin": can_begin(batch, state) and not batch.is_unknown,
-            "can_map": batch.has_content and batch.is_unknown,
+            "can_map": can_map(batch),
             "left_out": batch.rejected + batch.conflict,
             "answers": answers or AnswersForm(batch.options.get("questions", [])),
             "place": place,
@@ -178,7 +179,6 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
         status=status.FAILED,
         error=CANCELLED,
         finished_at=timezone.now(),
-        content=None,
         balances=[],
         **dict.fromkeys(ImportLine.Outcome.values, 0),
     )
@@ -294,7 +294,7 @@ def run_again(batches: Any, **fields: Any) -> bool:
 
 def with_content() -> Any:
     """Batches that know whether their upload is still there, without reading it."""
-    return ImportBatch.objects.defer("content", "made").annotate(
+    return ImportBatch.objects.defer("content", "made", "names").annotate(
         has_content=Q(content__isnull=False),
         is_unknown=Q(status=ImportBatch.Status.FAILED, error__startswith=UNKNOWN),
     )
@@ -302,6 +302,17 @@ def with_content() -> Any:
 
 def can_begin(batch: Any, state: str) -> bool:
     return batch.has_content and state in ("waiting", "stopped", "failed")
+
+
+def can_map(batch: Any) -> bool:
+    """Whether the columns are nobody's, or were mapped and nothing was imported by that yet."""
+    status = ImportBatch.Status
+    is_open = batch.status in (status.FAILED, status.SHOWN)
+    return batch.has_content and (batch.is_unknown or (is_open and is_mapped(batch)))
+
+
+def is_mapped(batch: ImportBatch) -> bool:
+    return batch.format.startswith(PREFIX)
 
 
 def take(batch: ImportBatch, answers: dict[str, str]) -> bool:

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods
 
 from contacts.views import SeeOther
-from transactions.import_views import begin, run_again, with_content
+from transactions.import_views import begin, can_map, run_again, with_content
 from transactions.imports.files import stored
 from transactions.imports.formats.mapped import (
     DATE_ORDERS,
@@ -21,6 +21,7 @@ from transactions.imports.formats.mapped import (
     PREFIX,
     Mapping,
     format_of,
+    mapping_of,
 )
 from transactions.imports.formats.reader import Record, open_any, records
 from transactions.imports.importer import options_of
@@ -29,6 +30,11 @@ from transactions.models import ImportBatch, ImportMapping
 from txsite.freshness.middleware import snapshot
 
 SAMPLES = 5
+UPLOAD_OPTIONS = ("wallet", "network", "timezone")
+TAKEN = (
+    "There is another mapping of this name. Give this one a name of its own, or replace the other: "
+    "files are read by this one from then on, and imports that are done keep what they were read by."
+)
 GUESSES = {
     "date": ("date", "time", "datum", "timestamp"),
     "amount": ("amount", "value", "betrag", "quantity"),
@@ -44,27 +50,44 @@ GUESSES = {
 @permission_required("transactions.add_importbatch", raise_exception=True)
 def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks what the columns are; shows sample lines as they would be read; keeps the mapping."""
-    failed = with_content().filter(status=ImportBatch.Status.FAILED, has_content=True)
-    batch = get_object_or_404(failed, pk=pk)
+    batch = get_object_or_404(with_content(), pk=pk)
+    if not can_map(batch):
+        raise Http404("There is nothing to say about this file's columns.")
     try:
         table = open_any(stored(batch), batch.file_name)
     except FileError as problem:
         raise Http404(str(problem)) from problem
     if request.method != "POST":
-        return show(request, batch, table, guessed(table), [])
+        return show(request, batch, table, used(batch) or guessed(table), [])
     mapping = asked(request, table)
     problems = mapping.problems()
     if problems or "show" in request.POST:
         return show(request, batch, table, mapping, problems, status=422 if problems else 200)
+    if is_taken(mapping) and "replace" not in request.POST:
+        return show(request, batch, table, mapping, [TAKEN], status=409, is_taken=True)
     with transaction.atomic():
         ImportMapping.objects.update_or_create(
             name=mapping.name, defaults={"mapping": mapping.as_json()}
         )
         again = ImportBatch.objects.filter(pk=pk, status=batch.status, made_at=batch.made_at)
-        is_running = run_again(again, format=f"{PREFIX}{mapping.name}")
+        options = {name: said for name, said in batch.options.items() if name in UPLOAD_OPTIONS}
+        name = f"{PREFIX}{mapping.name}"
+        is_running = run_again(again, format=name, options=options, is_confirmed=False)
     if is_running:
         begin([batch])
     return SeeOther(batch.get_absolute_url())
+
+
+def is_taken(mapping: Mapping) -> bool:
+    """Whether the name is another mapping's."""
+    known = ImportMapping.objects.filter(name=mapping.name).first()
+    return known is not None and mapping_of(known.mapping) != mapping
+
+
+def used(batch: ImportBatch) -> Mapping | None:
+    """The mapping by which the file was read."""
+    own = batch.options.get("mapping")
+    return mapping_of(own) if own else None
 
 
 def asked(request: HttpRequest, table: Table) -> Mapping:
@@ -95,6 +118,7 @@ def show(
     mapping: Mapping,
     problems: list[str],
     status: int = 200,
+    is_taken: bool = False,
 ) -> HttpResponse:
     with snapshot(request):
         first = [one for one in islice(records(table), SAMPLES) if isinstance(one, Record)]
@@ -107,7 +131,8 @@ def show(
             "decimals": DECIMALS.items(),
             "date_orders": DATE_ORDERS.items(),
             "problems": problems,
-            "read": read(batch, table, mapping) if not problems and mapping.name else [],
+            "is_taken": is_taken,
+            "read": read(batch, table, mapping) if not mapping.problems() else [],
         }
         return render(request, "transactions/import_mapping.html", context, status=status)
 

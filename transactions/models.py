@@ -512,6 +512,9 @@ class ImportBatch(models.Model):
     made = models.JSONField(
         default=dict, blank=True, help_text="Table -> ids of the wallets, labels… that it made."
     )
+    names = models.JSONField(
+        default=dict, blank=True, help_text="Table -> the names that the file has -> ids."
+    )
 
     objects: ClassVar[ImportBatchQuerySet] = ImportBatchQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -38,4 +38,4 @@ class TransactionQuerySet(models.QuerySet):
 class ImportBatchQuerySet(models.QuerySet):
     def for_list(self) -> "ImportBatchQuerySet":
         """Imports without their files' contents, newest first."""
-        return self.defer("content", "made", "balances").select_related("made_by")
+        return self.defer("content", "made", "names", "balances").select_related("made_by")

@@ -20,13 +20,13 @@ from transactions.imports import progress
 from transactions.imports.files import keep
 from transactions.imports.formats import open_table
 from transactions.imports.formats.accounts import AccountFile
-from transactions.imports.formats.mapped import formats_of, mapping_of
+from transactions.imports.formats.mapped import PREFIX, formats_of, mapping_of
 from transactions.imports.formats.reader import header_of
 from transactions.imports.labels import attach_to
 from transactions.imports.merge import merge
 from transactions.imports.progress import Progress
-from transactions.imports.rows import FileError, Options, Question, Reading, UnknownColumns
-from transactions.imports.staging import stage
+from transactions.imports.rows import FileError, Options, Question, Reading
+from transactions.imports.staging import call_by_new_names, names_of, stage
 from transactions.imports.trial import Trial, made
 from transactions.models import ImportBatch, ImportLine, ImportMapping, Wallet
 
@@ -97,6 +97,7 @@ def import_batch(
         show(0, 0)
         reading = _reading(batch, file)
         stage(cursor, reading, lambda lines: show(lines, file.tell()))
+        call_by_new_names(cursor, batch.pk)
         return reading
 
     import_staged(batch, read)
@@ -118,14 +119,11 @@ def import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) 
         options = batch.options | {"questions": questions}
         _change(batch, status=ImportBatch.Status.WAITING, options=options)
         raise
-    except UnknownColumns as problem:
-        _fail(batch, str(problem))  # its columns can still be mapped
-        raise
     except FileError as problem:
-        _fail(batch, str(problem), content=None)
+        _fail(batch, str(problem))
         raise
     except (DataError, IntegrityError) as problem:
-        _fail(batch, f"The database refused the file: {_first_line(problem)}.", content=None)
+        _fail(batch, f"The database refused the file: {_first_line(problem)}.")
         raise FileError(batch.error) from problem
     except OperationalError as problem:
         _fail_without_connection(batch, problem)
@@ -172,7 +170,7 @@ def _import(
         counts = merge(cursor, batch.pk)
         if batch.shown and Trial.of(cursor, batch.pk).digest != batch.shown:
             raise Differs
-        _finish(batch, reading, counts, made=made(cursor))
+        _finish(batch, reading, counts, **_beside(cursor, batch))
         cursor.execute("SELECT id FROM told_transaction WHERE known_id IS NULL")
         new = [pk for (pk,) in cursor.fetchall()]
     # What a person wrote in a wallet is theirs: no file overwrites it.
@@ -195,7 +193,7 @@ def said_by_import(cursor: CursorWrapper, batch: ImportBatch) -> Iterator[None]:
 
 
 def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
-    format_, table = open_table(file, batch.file_name, batch.format, mapped_formats())
+    format_, table = open_table(file, batch.file_name, batch.format, mapped_formats(batch))
     options = options_of(batch.options)
     questions = format_.questions(table, options)
     if questions:
@@ -217,20 +215,50 @@ def _try(batch: ImportBatch, cursor: CursorWrapper, reading: Reading) -> None:
     _finish(batch, reading, counts, shown=trial.digest, balances=balances)
 
 
-def mapped_formats() -> tuple[AccountFile, ...]:
-    return formats_of(mapping_of(one.mapping) for one in ImportMapping.objects.all())
+def mapped_formats(batch: ImportBatch) -> tuple[AccountFile, ...]:
+    """What people have mapped; the batch's own mapping as it was when its file was read."""
+    found = {one.name: one.mapping for one in ImportMapping.objects.all()}
+    if own := batch.options.get("mapping"):
+        found[own["name"]] = own
+    return formats_of(map(mapping_of, found.values()))
+
+
+def _beside(cursor: CursorWrapper, batch: ImportBatch) -> dict[str, Any]:
+    """What the merge made and named beside transactions, now and when it was done before."""
+    before = ImportBatch.objects.only("made", "names").get(pk=batch.pk)
+    now, named = made(cursor), names_of(cursor)
+    return {
+        "made": {
+            name: sorted({*now.get(name, []), *before.made.get(name, [])})
+            for name in now | before.made
+        },
+        "names": {kind: before.names.get(kind, {}) | named[kind] for kind in named},
+    }
 
 
 def remembered(question: Question, format_name: str) -> Question:
     """The question with what was answered for the last file of the kind, where that fits."""
     if question.suggestion:
         return question
-    last = ImportBatch.objects.filter(format=format_name, status=ImportBatch.Status.IMPORTED)
-    answers = last.order_by("-made_at").values_list(f"options__{question.option}", flat=True)
-    answer = answers.first() or ""
+    imported = ImportBatch.objects.filter(format=format_name, status=ImportBatch.Status.IMPORTED)
+    last = imported.order_by("-made_at").values_list("options", "names").first()
+    options, names = last or ({}, {})
+    answer = options.get(question.option, "")
+    if question.option == "wallet":
+        known = Wallet.objects.filter(pk=names.get("wallet", {}).get(answer.lower(), 0)).first()
+        answer = known.name if known and known.name else answer
     if question.choices and answer not in question.choices:
         return question
     return replace(question, suggestion=answer)
+
+
+def _mapping(batch: ImportBatch) -> dict[str, Any]:
+    """An option of a batch that is read by a mapping: that mapping."""
+    if not batch.format.startswith(PREFIX):
+        return {}
+    known = ImportMapping.objects.filter(name=batch.format.removeprefix(PREFIX)).first()
+    own = batch.options.get("mapping") or (known and known.mapping)
+    return {"mapping": own} if own else {}
 
 
 def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int], **fields: Any) -> None:
@@ -239,7 +267,7 @@ def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int], **fiel
     is_nothing = counts.keys() == {"rejected"}
     done = ImportBatch.Status.IMPORTED if batch.is_confirmed else ImportBatch.Status.SHOWN
     if is_nothing:
-        fields |= {"content": None, "error": NOTHING_IMPORTED.format(counts["rejected"])}
+        fields |= {"error": NOTHING_IMPORTED.format(counts["rejected"])}
     elif batch.is_confirmed:
         fields |= {"error": ""}
     _change(
@@ -252,6 +280,7 @@ def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int], **fiel
             "network": options.network,
             "timezone": str(options.timezone or ""),
             "date_order": options.date_order,
+            **_mapping(batch),
         },
         told=reading.told,
         finished_at=timezone.now(),
@@ -268,11 +297,11 @@ def _change(batch: ImportBatch, **fields: Any) -> None:
         setattr(batch, name, value)
 
 
-def _fail(batch: ImportBatch, error: str, **fields: Any) -> None:
+def _fail(batch: ImportBatch, error: str) -> None:
     """Marks the batch failed, unless somebody has ended it already."""
     batch.status, batch.error = ImportBatch.Status.FAILED, error
     ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.RUNNING).update(
-        status=batch.status, error=error, finished_at=timezone.now(), **fields
+        status=batch.status, error=error, finished_at=timezone.now()
     )
 
 

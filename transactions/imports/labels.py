@@ -17,6 +17,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
 from contacts.forms import MAX_NOTE, NameField, NoteField
@@ -397,6 +398,47 @@ def attach_to(pks: Iterable[int]) -> None:
         both = together([ours, *meanings_of(waiting[one.txid or ""])])
         wanted[one.pk] = both if len(both.note) <= MAX_NOTE else Meaning(both.labels, ours.note)
     write(wanted)
+
+
+# Each new transaction of the staged lines for which records wait, told at its first line.
+WAITING = """
+    SELECT (SELECT min(l.line) FROM told_line l WHERE l.number = t.number),
+        array_agg(r.raw ORDER BY r.id)
+    FROM told_transaction t JOIN transactions_labelrecord r ON r.type = 'tx' AND r.ref = t.txid
+    WHERE t.known_id IS NULL AND t.network = ANY (%s)
+    GROUP BY t.number
+"""
+
+
+def waiting_for_new(cursor: CursorWrapper) -> list[tuple[int, str]]:
+    """Line of what is about to be imported, and what `attach_to` will put on its transaction."""
+    cursor.execute(WAITING, [list(NETWORK_SLUGS)])
+    told = [(line, together(meanings_of(raws)).text) for line, raws in cursor.fetchall()]
+    return [(line, f"gets “{shortened(text)}”, which waited for it") for line, text in told if text]
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= SUGGESTED else f"{text[:SUGGESTED]}…"
+
+
+def as_records_say(pks: Iterable[int]) -> set[int]:
+    """Those of the transactions whose note and labels of people are just what records tell."""
+    found = set()
+    ours = Transaction.objects.filter(pk__in=list(pks), network__in=NETWORK_SLUGS, contact=None)
+    kept: dict[str, list[str]] = {}
+    for record in LabelRecord.objects.filter(type="tx", ref__in=ours.values("txid")).order_by("id"):
+        kept.setdefault(record.ref, []).append(record.raw)
+    imported = set(
+        TransactionLabel.objects.filter(transaction__in=ours, is_imported=True).values_list(
+            "transaction", "label__name"
+        )
+    )
+    for one, all_of_it in with_meaning(ours.filter(txid__in=kept)):
+        told = together(meanings_of(kept[one.txid or ""]))
+        by_people = [name for name in all_of_it.labels if (one.pk, name) not in imported]
+        if told.has(Meaning(tuple(by_people), one.note)) and all_of_it.has(told):
+            found.add(one.pk)
+    return found
 
 
 def meanings_of(raws: Iterable[str]) -> list[Meaning]:

@@ -15,6 +15,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from transactions.imports.fiat import FIAT_CODES
+from transactions.imports.labels import waiting_for_new
 from transactions.models import FIAT, MAX_DECIMALS, MAX_INTEGER_DIGITS, Status, TransactionType
 
 # Any number, the same in every process of this project.
@@ -636,6 +637,7 @@ NOT_TAKEN = """
             AND brought.outcome <> 'rejected' AND batch.status = 'imported'
     );
 """
+TELL_WAITING = "INSERT INTO told_change VALUES (%s, 2500, %s, 'adds')"
 ADD_LINES = """
     INSERT INTO transactions_importline (batch_id, number, outcome, detail, raw, transaction_id)
     SELECT %(batch)s, s.line, CASE
@@ -692,6 +694,7 @@ def merge(cursor: CursorWrapper, batch_id: int, *, is_trial: bool = False) -> di
     """
     parameters = PARAMETERS | {"batch": batch_id}
     compare(cursor, parameters)
+    cursor.executemany(TELL_WAITING, waiting_for_new(cursor))
     run(cursor, parameters, ADD_TRANSACTIONS, ADD_LINES)
     cursor.execute(COUNTS, parameters)
     counts = dict(cursor.fetchall())

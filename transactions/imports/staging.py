@@ -43,6 +43,53 @@ COPY_MOVEMENTS = "COPY staged_movement FROM STDIN"
 COPY_WALLETS = "COPY staged_wallet (number, family, address, name, slug, reason) FROM STDIN"
 ANALYZE = "ANALYZE staged_line; ANALYZE staged_movement; ANALYZE staged_wallet;"
 
+# What the names of a file are in the ledger, so that a renamed one is known when it is read again.
+NAMES = {
+    "wallet": """
+        SELECT lower(name), id FROM staged_wallet WHERE name <> '' AND id IS NOT NULL
+    """,
+    "label": """
+        SELECT DISTINCT lower(told.name), label.id
+        FROM staged_line l, unnest(l.labels) told (name)
+        JOIN transactions_label label ON lower(label.name) = lower(told.name)
+        WHERE l.reason IS NULL
+    """,
+    "contact": """
+        SELECT DISTINCT lower(l.contact), contact.id
+        FROM staged_line l JOIN contacts_contact contact ON lower(contact.name) = lower(l.contact)
+        WHERE l.reason IS NULL
+    """,
+}
+BY_NEW_NAMES = """
+    WITH known AS (
+        SELECT old.key, wallet.name FROM transactions_importbatch b,
+            jsonb_each_text(b.names -> 'wallet') old (key, id)
+        JOIN transactions_wallet wallet ON wallet.id = old.id::bigint
+        WHERE b.id = %(batch)s AND wallet.name <> '' AND lower(wallet.name) <> old.key
+    )
+    UPDATE staged_wallet w SET name = known.name FROM known WHERE lower(w.name) = known.key;
+
+    WITH known AS (
+        SELECT old.key, label.name FROM transactions_importbatch b,
+            jsonb_each_text(b.names -> 'label') old (key, id)
+        JOIN transactions_label label ON label.id = old.id::bigint
+        WHERE b.id = %(batch)s AND lower(label.name) <> old.key
+    )
+    UPDATE staged_line l SET labels = ARRAY(
+        SELECT coalesce(known.name, told.name) FROM unnest(l.labels) told (name)
+        LEFT JOIN known ON known.key = lower(told.name)
+    )
+    WHERE EXISTS (SELECT FROM known WHERE known.key IN (SELECT lower(unnest(l.labels))));
+
+    WITH known AS (
+        SELECT old.key, contact.name FROM transactions_importbatch b,
+            jsonb_each_text(b.names -> 'contact') old (key, id)
+        JOIN contacts_contact contact ON contact.id = old.id::bigint
+        WHERE b.id = %(batch)s AND lower(contact.name) <> old.key
+    )
+    UPDATE staged_line l SET contact = known.name FROM known WHERE lower(l.contact) = known.key;
+"""
+
 _line_of_copy = re.compile(r"COPY \w+, line ([0-9]+)").search
 _one_line = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}").fullmatch
 
@@ -56,6 +103,22 @@ def stage(
     even be copied.
     """
     Staging(cursor, reading.options.wallet, on_chunk or (lambda _: None)).add_all(reading.records)
+
+
+def names_of(cursor: CursorWrapper) -> dict[str, dict[str, int]]:
+    """`wallet`, `label` and `contact` -> each name that the staged lines have, lower-case -> id."""
+    found = {}
+    for kind, query in NAMES.items():
+        cursor.execute(query)
+        found[kind] = dict(cursor.fetchall())
+    return found
+
+
+def call_by_new_names(cursor: CursorWrapper, batch_id: int) -> None:
+    """Where this batch was imported before, and people renamed what it names since."""
+    for statement in BY_NEW_NAMES.split(";\n"):
+        if statement.strip():
+            cursor.execute(statement, {"batch": batch_id})
 
 
 class Staging:

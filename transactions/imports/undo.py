@@ -17,9 +17,10 @@ from django.db.models import Q
 from transactions.imports.files import stored
 from transactions.imports.formats import open_table
 from transactions.imports.importer import mapped_formats, options_of, said_by_import
+from transactions.imports.labels import as_records_say
 from transactions.imports.merge import merge_once_more, wait_for_others
 from transactions.imports.rows import FileError
-from transactions.imports.staging import stage
+from transactions.imports.staging import call_by_new_names, stage
 from transactions.models import ImportBatch
 
 # Every transaction that an import tells of: whether others do, and whether people edited it.
@@ -87,33 +88,39 @@ LABELS_OF_NOBODY = """
             WHERE transaction_id = on_it.transaction_id AND key = lower(label.name)
         );
 """
-# What the import made and nothing uses, nor anybody has changed.
+# What an import that is taken back made, this one or one before it, and nothing uses, nor anybody
+# has changed.
+MADE = """
+    SELECT pk::bigint FROM transactions_importbatch b,
+        jsonb_array_elements_text(b.made -> '{name}') made (pk)
+    WHERE b.status = 'undone'
+"""
 UNUSED = {
     "label": """
-        DELETE FROM transactions_label x WHERE id = ANY (%s) AND version = 1 AND NOT EXISTS (
+        DELETE FROM transactions_label x WHERE id IN ({made}) AND version = 1 AND NOT EXISTS (
             SELECT FROM transactions_transactionlabel WHERE label_id = x.id
         )
     """,
     "wallet": """
-        DELETE FROM transactions_wallet x WHERE id = ANY (%s) AND version = 1 AND NOT EXISTS (
+        DELETE FROM transactions_wallet x WHERE id IN ({made}) AND version = 1 AND NOT EXISTS (
             SELECT FROM transactions_entry WHERE wallet_id = x.id
         ) AND NOT EXISTS (
             SELECT FROM transactions_transaction WHERE source_wallet_id = x.id
         )
     """,
     "asset": """
-        DELETE FROM transactions_asset x WHERE id = ANY (%s) AND NOT is_edited AND NOT EXISTS (
+        DELETE FROM transactions_asset x WHERE id IN ({made}) AND NOT is_edited AND NOT EXISTS (
             SELECT FROM transactions_entry WHERE asset_id = x.id
         )
     """,
     "contact": """
-        DELETE FROM contacts_contact x WHERE id = ANY (%s) AND version = 1 AND NOT EXISTS (
+        DELETE FROM contacts_contact x WHERE id IN ({made}) AND version = 1 AND NOT EXISTS (
             SELECT FROM transactions_transaction WHERE contact_id = x.id
         ) AND NOT EXISTS (SELECT FROM contacts_address WHERE contact_id = x.id)
     """,
     "address": """
         DELETE FROM contacts_address x
-        WHERE id = ANY (%s) AND version = 1 AND contact_id IS NULL AND NOT EXISTS (
+        WHERE id IN ({made}) AND version = 1 AND contact_id IS NULL AND NOT EXISTS (
             SELECT FROM transactions_entry WHERE counterparty_id = x.id
         ) AND NOT EXISTS (SELECT FROM transactions_wallet WHERE address_id = x.id)
     """,
@@ -143,6 +150,9 @@ def plan_of(batch: ImportBatch) -> Plan:
     with connection.cursor() as cursor:
         cursor.execute(TOUCHED, {"batch": batch.pk})
         rows = cursor.fetchall()
+    # What a wallet's labels say comes back with the transaction.
+    told = as_records_say(pk for pk, _, _, is_edited in rows if is_edited)
+    rows = [(pk, version, shared, edited and pk not in told) for pk, version, shared, edited in rows]
     shared = [pk for pk, _, is_shared, _ in rows if is_shared]
     edited = [pk for pk, _, is_shared, is_edited in rows if is_edited and not is_shared]
     alone = [pk for pk, _, is_shared, is_edited in rows if not is_edited and not is_shared]
@@ -158,8 +168,7 @@ def undo(batch: ImportBatch, seen: str | None = None, also: Iterable[int] = ()) 
     with transaction.atomic(), connection.cursor() as cursor, said_by_import(cursor, batch):
         wait_for_others(cursor)
         imported = ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.IMPORTED)
-        made = imported.select_for_update().values_list("made", flat=True).first()
-        if made is None:
+        if not imported.select_for_update().values_list("pk").first():
             raise CannotUndo("This import is not in the ledger, or was taken back already.")
         plan = plan_of(batch)
         if seen is not None and plan.digest != seen:
@@ -171,7 +180,7 @@ def undo(batch: ImportBatch, seen: str | None = None, also: Iterable[int] = ()) 
         if plan.shared:
             make_anew(cursor, batch, plan.shared)
         for name in UNUSED:  # in an order in which none refers to one that is still there
-            cursor.execute(UNUSED[name], [made.get(name, [])])
+            cursor.execute(UNUSED[name].format(made=MADE.format(name=name)))
     batch.status = ImportBatch.Status.UNDONE
     return plan
 
@@ -191,13 +200,16 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
             )
         file = stored(other)
         try:
-            format_, table = open_table(file, other.file_name, other.format, mapped_formats())
+            format_, table = open_table(
+                file, other.file_name, other.format, mapped_formats(other)
+            )
             stage(cursor, format_.read(table, options_of(other.options)))
         except FileError as problem:
             raise CannotUndo(
                 f"{other.file_name} told of some of these transactions too, and can no longer be "
                 f"read: {problem}"
             ) from problem
+        call_by_new_names(cursor, other.pk)
         run(cursor, ONLY_SHARED, {"batch": other.pk})
         merge_once_more(cursor)
     run(cursor, LABELS_OF_NOBODY, {})

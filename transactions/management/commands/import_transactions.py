@@ -95,6 +95,9 @@ class Command(BaseCommand):
             raise CommandError(f"{path} is not JSON: {problem}.") from problem
         except FileError as problem:
             raise CommandError(f"{path}: {problem}") from problem
+        known = ImportMapping.objects.filter(name=mapping.name).first()
+        if known and mapping_of(known.mapping) != mapping:
+            self.stdout.write(f"The mapping “{mapping.name}” was another until now.")
         ImportMapping.objects.update_or_create(
             name=mapping.name, defaults={"mapping": mapping.as_json()}
         )
