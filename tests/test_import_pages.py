@@ -15,7 +15,7 @@ import dj_database_url
 import django
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
@@ -178,7 +178,7 @@ def test_a_process_that_cannot_start_leaves_no_import_running(
     batch = ended(ImportBatch.objects.get().pk)
     assert (batch.status, batch.error) == (
         "failed",
-        "The import could not be started. The server's log says why.",
+        "The process could not be started. The server's log says why.",
     )
     assert "Try again" in text(client.get(batch.get_absolute_url()))
 
@@ -428,6 +428,70 @@ def test_an_import_is_taken_back_and_brought_again() -> None:
     client.post(f"{batch.get_absolute_url()}redo/")
     assert ended(batch.pk).status == "imported"
     assert Transaction.objects.get().note == ""
+
+
+def asked_to_take_back(client: Client, **form: Any) -> ImportBatch:
+    """Somebody's edited import, and what the page of taking it back was asked."""
+    file = BytesIO(GOOD)
+    batch = new_batch(file, "file.csv", options={"wallet": "Kraken"})
+    import_batch(batch, file)
+    Transaction.objects.update(note="mine")
+    url = f"{batch.get_absolute_url()}undo/"
+    form["seen"] = client.get(url).context["plan"].digest
+    assert client.post(url, form).status_code == 303
+    return ImportBatch.objects.get(pk=batch.pk)
+
+
+@with_processes
+def test_all_that_people_edited_can_go_at_once() -> None:
+    batch = asked_to_take_back(client_of("Editors"), every="on")
+    assert batch.status == "undone"
+    assert not Transaction.objects.exists()
+
+
+@with_processes
+def test_a_process_that_takes_nothing_back_leaves_the_import(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "interpreter", lambda: "/bin/false")
+    client = client_of("Editors")
+    batch = asked_to_take_back(client)
+    page = text(client.get(batch.get_absolute_url()))
+    assert "It was not taken back. The process could not be started." in page
+    assert (batch.status, Transaction.objects.count()) == ("imported", 1)
+
+
+@with_processes
+def test_an_import_that_is_being_taken_back_says_so(other: CursorWrapper) -> None:
+    client = client_of("Editors")
+    batch = make_batch(options={"undo": {"at": timezone.now().isoformat()}})
+    assert "Taking it back" in text(client.get(batch.get_absolute_url()))
+    assert "being taken back" in text(client.get(URL))
+    late = (timezone.now() - timedelta(minutes=1)).isoformat()
+    ImportBatch.objects.update(options={"undo": {"at": late}})
+    page = text(client.get(batch.get_absolute_url()))
+    assert "It was not taken back. The process that did it stopped" in page
+    other.execute(f"SET application_name = 'txsite import {batch.pk}: 1 of 1, 0 lines'")
+    assert "Taking it back" in text(client.get(batch.get_absolute_url()))
+    answer = client.post(f"{batch.get_absolute_url()}undo/", {"seen": "x"}, follow=True)
+    assert "is being taken back already" in text(answer)
+
+
+@with_processes
+def test_an_import_is_taken_back_by_a_command() -> None:
+    file, out = BytesIO(GOOD), StringIO()
+    batch = new_batch(file, "file.csv", options={"wallet": "Kraken"})
+    import_batch(batch, file)
+    call_command("undo_import", str(batch.pk), stdout=out)
+    assert out.getvalue() == (
+        "file.csv: 1 transactions gone, 0 stay as other files tell them, "
+        "0 that people edited stay\n"
+    )
+    assert not Transaction.objects.exists()
+    with pytest.raises(CommandError, match="was taken back already"):
+        call_command("undo_import", str(batch.pk))
+    with pytest.raises(CommandError, match="There is no import"):
+        call_command("undo_import", str(batch.pk + 1))
 
 
 def test_file_and_what_was_left_out_can_be_had_back(editor: Client) -> None:

@@ -138,6 +138,7 @@ class UndoForm(forms.Form):
 
     seen = forms.CharField(max_length=64)
     also = IdsField(required=False, widget=forms.MultipleHiddenInput)
+    every = forms.BooleanField(required=False)
 
 
 class LinesForm(forms.Form):

@@ -23,7 +23,7 @@ from transactions.imports.formats.mapped import PREFIX
 from transactions.imports.importer import CANCELLED, new_batch
 from transactions.imports.process import Running
 from transactions.imports.progress import Progress
-from transactions.imports.undo import CannotUndo, plan_of, undo
+from transactions.imports.undo import ask_for_undo, give_up, plan_of
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 from txsite.freshness.middleware import snapshot
 from txsite.tables import ListForm, Ordering, Page
@@ -34,8 +34,8 @@ RAW_SHOWN = 500
 ORDERINGS = {"time": Ordering(F("made_at"), "time", newest_first=True)}
 UNKNOWN = "None of the first"  # lines has the columns of a known format
 EDITED_SHOWN = 200
-CHANGED_SINCE = "The ledger has changed since you looked, so nothing was taken back. Look again."
-NOT_STARTED = "The import could not be started. The server's log says why."
+DIED = "The process that did it stopped before it was done. All of the file is in the ledger."
+NOT_STARTED = "The process could not be started. The server's log says why."
 
 may_see = permission_required("transactions.view_importbatch", raise_exception=True)
 may_add = permission_required("transactions.add_importbatch", raise_exception=True)
@@ -124,11 +124,12 @@ def show_batch(
         context: dict[str, Any] = {
             "batch": batch,
             "state": state,
-            "is_running": state in ("running", "starting"),
+            "is_running": state in ("running", "starting", "undoing"),
             "progress": running.get(batch.pk),
             "seconds_left": seconds_left(batch, running.get(batch.pk)),
             "can_begin": can_begin(batch, state) and not batch.is_unknown,
             "can_map": can_map(batch),
+            "not_undone": batch.error or (DIED if progress.UNDO in batch.options else ""),
             "left_out": batch.rejected + batch.conflict,
             "answers": answers or AnswersForm(batch.options.get("questions", [])),
             "place": place,
@@ -215,21 +216,23 @@ def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
     batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
     if not form.is_valid():
         return show_undo(request, pk, "Choose from what is shown here.", status=422)
-    try:
-        done = undo(batch, form.cleaned_data["seen"], form.cleaned_data["also"])
-    except CannotUndo as problem:
-        return show_undo(request, pk, str(problem), status=409)
-    if done is None:
-        return show_undo(request, pk, CHANGED_SINCE, status=409)
-    messages.success(request, "The import was taken back.")
+    asked = form.cleaned_data
+    if problem := ask_for_undo(batch, asked["seen"], asked["also"], every=asked["every"]):
+        return show_undo(request, pk, problem, status=409)
+    running = Running("undo_import", "--asked", str(pk))
+    if running.wait(SECONDS_TO_WAIT):
+        give_up(batch, NOT_STARTED)
+    if ImportBatch.objects.filter(pk=pk, status=ImportBatch.Status.UNDONE).exists():
+        messages.success(request, "The import was taken back.")
     return SeeOther(batch.get_absolute_url())
 
 
 def show_undo(request: HttpRequest, pk: int, problem: str = "", status: int = 200) -> HttpResponse:
+    running = progress.running()
     with snapshot(request):
         batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
-        if batch.status != ImportBatch.Status.IMPORTED:
-            messages.warning(request, "This import is not in the ledger.")
+        if progress.state_of(batch, running) != ImportBatch.Status.IMPORTED:
+            messages.warning(request, problem or "This import is not in the ledger.")
             return SeeOther(batch.get_absolute_url())
         plan = plan_of(batch)
         edited = Transaction.objects.for_list().filter(pk__in=plan.edited[:EDITED_SHOWN])
@@ -325,11 +328,15 @@ def take(batch: ImportBatch, answers: dict[str, str]) -> bool:
 def begin(batches: list[ImportBatch]) -> None:
     """Starts the imports, and waits a little for them."""
     until = time.monotonic() + SECONDS_TO_WAIT
-    for batch, running in [(batch, Running(batch)) for batch in batches]:
+    for batch, running in [(one, start(one)) for one in batches]:
         if running.wait(until - time.monotonic()):
             ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.RUNNING).update(
                 status=ImportBatch.Status.FAILED, error=NOT_STARTED, finished_at=timezone.now()
             )
+
+
+def start(batch: ImportBatch) -> Running:
+    return Running("import_transactions", "--batch", str(batch.pk))
 
 
 def printable(name: str | None) -> str:

@@ -32,8 +32,8 @@ from txsite.freshness.middleware import snapshot
 SAMPLES = 5
 UPLOAD_OPTIONS = ("wallet", "network", "timezone")
 TAKEN = (
-    "There is another mapping of this name. Give this one a name of its own, or replace the other: "
-    "files are read by this one from then on, and imports that are done keep what they were read by."
+    "There is another mapping of this name. Give this one a name of its own, or replace the "
+    "other: files are read by this one from then on, and imports that are done keep theirs."
 )
 GUESSES = {
     "date": ("date", "time", "datum", "timestamp"),

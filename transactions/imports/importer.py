@@ -241,12 +241,11 @@ def remembered(question: Question, format_name: str) -> Question:
     if question.suggestion:
         return question
     imported = ImportBatch.objects.filter(format=format_name, status=ImportBatch.Status.IMPORTED)
-    last = imported.order_by("-made_at").values_list("options", "names").first()
-    options, names = last or ({}, {})
-    answer = options.get(question.option, "")
-    if question.option == "wallet":
-        known = Wallet.objects.filter(pk=names.get("wallet", {}).get(answer.lower(), 0)).first()
-        answer = known.name if known and known.name else answer
+    last = imported.order_by("-made_at").only("options", "names").first()
+    answer = last.options.get(question.option, "") if last else ""
+    if last and question.option == "wallet":
+        known = Wallet.objects.filter(pk=last.names.get("wallet", {}).get(answer.lower(), 0))
+        answer = known.values_list("name", flat=True).first() or answer
     if question.choices and answer not in question.choices:
         return question
     return replace(question, suggestion=answer)

@@ -1,4 +1,4 @@
-"""Imports uploads in processes of their own, so that no page waits for a long file."""
+"""Imports, and what takes them back, in processes of their own: no page waits for a long one."""
 
 import os
 import subprocess
@@ -10,21 +10,13 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 from django.db import connection
 
-from transactions.models import ImportBatch
-
 
 class Running:
-    """A process that imports one batch."""
+    """A process that runs one of our commands."""
 
-    def __init__(self, batch: ImportBatch) -> None:
+    def __init__(self, *command: str) -> None:
         self.process = subprocess.Popen(
-            [
-                interpreter(),
-                str(Path(settings.BASE_DIR) / "manage.py"),
-                "import_transactions",
-                "--batch",
-                str(batch.pk),
-            ],
+            [interpreter(), str(Path(settings.BASE_DIR) / "manage.py"), *command],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

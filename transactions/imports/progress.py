@@ -6,7 +6,7 @@ that is said to run but has no connection has died. Nothing is stored.
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
@@ -15,6 +15,7 @@ from transactions.models import ImportBatch
 
 # A process needs a moment to start before it has a connection.
 START_TIME = timedelta(seconds=30)
+UNDO = "undo"  # the option of a batch that is being taken back
 
 _name = re.compile(r"txsite import ([0-9]+): ([0-9]+) of ([0-9]+), ([0-9]+) lines").fullmatch
 
@@ -72,7 +73,18 @@ def end(batch_id: int) -> None:
 
 
 def state_of(batch: ImportBatch, running: dict[int, Progress]) -> str:
-    """A batch's status, where `running` has also `starting` and `stopped` (its process died)."""
+    """A batch's status; `running` can also be `starting`, or `stopped` where its process died.
+
+    An import that is being taken back is `undoing`, and `imported` again where that process died.
+    """
+    asked = batch.options.get(UNDO) if batch.status == ImportBatch.Status.IMPORTED else None
+    if asked:
+        is_undoing = batch.pk in running or is_new(datetime.fromisoformat(asked["at"]))
+        return "undoing" if is_undoing else batch.status
     if batch.status != ImportBatch.Status.RUNNING or batch.pk in running:
         return batch.status
-    return "starting" if timezone.now() - batch.made_at < START_TIME else "stopped"
+    return "starting" if is_new(batch.made_at) else "stopped"
+
+
+def is_new(begun: datetime) -> bool:
+    return timezone.now() - begun < START_TIME

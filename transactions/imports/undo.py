@@ -10,18 +10,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
+from django.utils import timezone
 
+from transactions.imports import progress
 from transactions.imports.files import stored
 from transactions.imports.formats import open_table
 from transactions.imports.importer import mapped_formats, options_of, said_by_import
 from transactions.imports.labels import as_records_say
 from transactions.imports.merge import merge_once_more, wait_for_others
+from transactions.imports.progress import UNDO, Progress
 from transactions.imports.rows import FileError
 from transactions.imports.staging import call_by_new_names, stage
 from transactions.models import ImportBatch
+
+CHANGED_SINCE = "The ledger has changed since you looked, so nothing was taken back. Look again."
 
 # Every transaction that an import tells of: whether others do, and whether people edited it.
 TOUCHED = """
@@ -151,31 +156,41 @@ def plan_of(batch: ImportBatch) -> Plan:
         cursor.execute(TOUCHED, {"batch": batch.pk})
         rows = cursor.fetchall()
     # What a wallet's labels say comes back with the transaction.
-    told = as_records_say(pk for pk, _, _, is_edited in rows if is_edited)
-    rows = [(pk, version, shared, edited and pk not in told) for pk, version, shared, edited in rows]
-    shared = [pk for pk, _, is_shared, _ in rows if is_shared]
-    edited = [pk for pk, _, is_shared, is_edited in rows if is_edited and not is_shared]
-    alone = [pk for pk, _, is_shared, is_edited in rows if not is_edited and not is_shared]
-    told = [edited, shared, len(alone), [version for pk, version, *_ in rows if pk in set(edited)]]
+    said = as_records_say(pk for pk, _, _, is_edited in rows if is_edited)
+    alone, edited, shared, versions = [], [], [], []
+    for pk, version, is_shared, is_edited in rows:
+        if is_shared:
+            shared.append(pk)
+        elif is_edited and pk not in said:
+            edited.append(pk)
+            versions.append(version)
+        else:
+            alone.append(pk)
+    told = [edited, shared, len(alone), versions]
     return Plan(alone, edited, shared, hashlib.sha256(repr(told).encode()).hexdigest())
 
 
-def undo(batch: ImportBatch, seen: str | None = None, also: Iterable[int] = ()) -> Plan | None:
-    """Takes the import back, and of what people edited what is among `also`.
+def undo(
+    batch: ImportBatch, seen: str | None = None, also: Iterable[int] = (), *, every: bool = False
+) -> Plan | None:
+    """Takes the import back, and of what people edited what is among `also`, or every one.
 
     None when what would happen is no longer what was `seen`. Raises CannotUndo.
     """
     with transaction.atomic(), connection.cursor() as cursor, said_by_import(cursor, batch):
+        progress.show(Progress(batch.pk, read=1, size=1, lines=0))
         wait_for_others(cursor)
         imported = ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.IMPORTED)
-        if not imported.select_for_update().values_list("pk").first():
+        options = imported.select_for_update().values_list("options", flat=True).first()
+        if options is None:
             raise CannotUndo("This import is not in the ledger, or was taken back already.")
         plan = plan_of(batch)
         if seen is not None and plan.digest != seen:
             return None
-        imported.update(status=ImportBatch.Status.UNDONE)
-        gone = [*plan.alone, *set(plan.edited).intersection(also)]
-        make_list(cursor, "gone", gone)
+        options.pop(UNDO, None)
+        imported.update(status=ImportBatch.Status.UNDONE, options=options, error="")
+        edited = plan.edited if every else sorted(set(plan.edited).intersection(also))
+        make_list(cursor, "gone", plan.alone + edited)
         run(cursor, REMOVE, {})
         if plan.shared:
             make_anew(cursor, batch, plan.shared)
@@ -183,6 +198,48 @@ def undo(batch: ImportBatch, seen: str | None = None, also: Iterable[int] = ()) 
             cursor.execute(UNUSED[name].format(made=MADE.format(name=name)))
     batch.status = ImportBatch.Status.UNDONE
     return plan
+
+
+def ask_for_undo(batch: ImportBatch, seen: str, also: Iterable[int], *, every: bool) -> str:
+    """Keeps what a process is to do with `undo_asked`; why it cannot be, or nothing."""
+    with transaction.atomic():
+        ImportBatch.objects.select_for_update().get(pk=batch.pk)
+        running = progress.running()
+        batch.refresh_from_db(fields=["status", "options"])
+        if progress.state_of(batch, running) != ImportBatch.Status.IMPORTED:
+            return "This import is not in the ledger, or is being taken back already."
+        if plan_of(batch).digest != seen:
+            return CHANGED_SINCE
+        asked = {"seen": seen, "also": list(also), "every": every}
+        batch.options[UNDO] = asked | {"at": timezone.now().isoformat()}
+        batch.save(update_fields=["options"])
+    return ""
+
+
+def undo_asked(batch: ImportBatch) -> None:
+    """Does what was asked for; where it cannot be done, the batch says why, and CannotUndo."""
+    asked = batch.options.get(UNDO)
+    if not asked:
+        raise CannotUndo("Nobody has asked for it.")
+    problem = CHANGED_SINCE
+    try:
+        if undo(batch, asked["seen"], asked["also"], every=asked["every"]):
+            return
+    except CannotUndo as refused:
+        problem = str(refused)
+    except (IntegrityError, OperationalError):
+        problem = "The database gave up. Take the import back once more."
+    give_up(batch, problem)
+    raise CannotUndo(problem)
+
+
+def give_up(batch: ImportBatch, problem: str) -> None:
+    """The import stays in the ledger, and its page says why."""
+    with transaction.atomic():
+        imported = ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.IMPORTED)
+        options = imported.select_for_update().values_list("options", flat=True).first() or {}
+        if options.pop(UNDO, None):
+            imported.update(options=options, error=problem)
 
 
 def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> None:
@@ -200,9 +257,7 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
             )
         file = stored(other)
         try:
-            format_, table = open_table(
-                file, other.file_name, other.format, mapped_formats(other)
-            )
+            format_, table = open_table(file, other.file_name, other.format, mapped_formats(other))
             stage(cursor, format_.read(table, options_of(other.options)))
         except FileError as problem:
             raise CannotUndo(

@@ -200,8 +200,9 @@ def with_own_ids(rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:
         without.sort(key=lambda row: (row.type, row.note))
         ids = {row.line: own_id(row, repeats) for row in without}
         for one in same:
-            is_without = isinstance(one, Row) and one.line in ids
-            yield replace(one, external_id=ids[one.line]) if is_without else one
+            if isinstance(one, Row) and one.line in ids:
+                one = replace(one, external_id=ids[one.line])
+            yield one
 
 
 def own_id(row: Row, repeats: Counter[str]) -> str:
