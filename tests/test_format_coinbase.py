@@ -104,3 +104,24 @@ def test_a_trade_without_a_subtotal_is_known_by_its_total_or_rejected() -> None:
     sell = file(NEW, f"{start},Sell,ETH,0.5,EUR,€200.00,,,,Sold 0.5 ETH")
     (reason,) = reasons(sell, Options())
     assert reason.startswith("Line 2: Subtotal and Total are empty")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "notes", "told"),
+    [
+        ("0.003", "Converted 0,003 BTC to 156,145 XRP", "156.145"),
+        ("0.003", "Converted 0.003 BTC to 156,145 XRP", "156145"),
+        ("1000", "Converted 1.000 BTC to 2.156,145 XRP", "2156.145"),
+        ("0.003", "Converted 0.0031 BTC to 156.145 XRP", "156.145"),
+    ],
+)
+def test_quantity_in_the_notes_tells_what_a_comma_is(quantity: str, notes: str, told: str) -> None:
+    (row,) = rows(new("Convert", quantity, notes, "BTC"), Options())
+    assert moved(row)[1] == (told, "transfer", "XRP")
+
+
+def test_comma_that_can_be_both_is_rejected() -> None:
+    (reason,) = reasons(
+        new("Convert", "0.003", "Converted 0.0031 BTC to 156,145 XRP", "BTC"), Options()
+    )
+    assert "'156,145' can mean 156145 or 156.145" in reason

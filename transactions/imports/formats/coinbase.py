@@ -73,10 +73,10 @@ TOTALS = (
 # One line of what stays in the account.
 WITHIN = {"vault withdrawal", "cash to savings"}
 _converted = re.compile(
-    r"Converted ([0-9][0-9,.]*) (\S+) to ([0-9][0-9,.]*) (\S+)", re.IGNORECASE
+    r"Converted ([0-9][0-9,.]*) \S+ to ([0-9][0-9,.]*) (\S+)", re.IGNORECASE
 ).match
 _traded = re.compile(
-    r"(?:Bought|Sold) \S+ \S+ for [^\w\s]?([0-9][0-9,.]*) (\w+)", re.IGNORECASE
+    r"(?:Bought|Sold) (\S+) \S+ for [^\w\s]?([0-9][0-9,.]*) (\w+)", re.IGNORECASE
 ).match
 _priced_in = re.compile(r"([a-z]{3}) spot price at transaction").fullmatch
 
@@ -122,18 +122,18 @@ def _moved(kind: str, quantity: Decimal, line: Line) -> tuple[str, list[Movement
 
 
 def _trade(kind: str, line: Line, size: Decimal) -> list[Movement]:
-    paid, currency, cost = _paid(kind, line)
+    paid, currency, cost = _paid(kind, line, size)
     if TRADES[kind]:
         return swap(size, line["asset"], paid, currency, cost, currency)
     return swap(paid, currency, size, line["asset"], cost, currency)
 
 
-def _paid(kind: str, line: Line) -> tuple[Decimal | None, str, Decimal | None]:
+def _paid(kind: str, line: Line, size: Decimal) -> tuple[Decimal | None, str, Decimal | None]:
     """The other side of a trade, its currency, and the fee where it is not in there."""
     currency, prefix = _currency(line)
     traded = _traded(line["notes"])
-    if traded and traded[2].upper() != currency.upper():
-        return cells.number(traded[1], "Notes", thousands=True), traded[2], None
+    if traded and traded[3].upper() != currency.upper():
+        return _in_words(traded[2], traded[1], size), traded[3], None
     if not traded and kind.startswith("advance"):
         raise Unreadable(
             f"Notes {shown(line['notes'])} do not say what it was traded for, which stands nowhere "
@@ -168,8 +168,22 @@ def _conversion(line: Line, size: Decimal) -> list[Movement]:
             f"Notes {shown(line['notes'])} do not say what the conversion brought, which stands "
             "nowhere else. Write 'Converted 1 BTC to 30 ETH' there."
         )
-    bought = cells.number(found[3], "Notes", thousands=True)
-    return swap(bought, found[4].rstrip("."), size, line["asset"], None, "")
+    bought = _in_words(found[2], found[1], size)
+    return swap(bought, found[3].rstrip("."), size, line["asset"], None, "")
+
+
+def _in_words(text: str, quantity: str, size: Decimal) -> Decimal | None:
+    """A number out of Notes, of which some accounts have those with decimal commas: the quantity
+    there, which is the line's own, tells."""
+    swapped = str.maketrans(",.", ".,")
+    for marks in ({}, swapped):
+        try:
+            told = cells.number(quantity.translate(marks), "Notes", thousands=True)
+        except Unreadable:
+            continue
+        if told == size:
+            return cells.number(text.translate(marks), "Notes", thousands=True)
+    return cells.number(text, "Notes")
 
 
 HISTORY = AccountFile(
