@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods
 from contacts.models import Address, Contact
 from transactions import editing
 from transactions.forms import ContactForm, LabelsForm, NoteForm
+from transactions.listing import listed
 from transactions.models import Label, Transaction
 from transactions.tables import TransactionTable
 from txsite.freshness.middleware import snapshot
@@ -78,7 +79,7 @@ def show(
             "form": form,
             "is_stale": is_stale,
             "next": way_back(request, record),
-            "table": TransactionTable([record]),
+            "table": TransactionTable(listed([pk])),
             "scopes": scopes(request, record, form) if what == "contact" else [],
         }
         kind = f"edit_{what}" if wants_fragment(request) else "edit"
@@ -116,8 +117,7 @@ def saved(request: HttpRequest, pk: int, what: str) -> HttpResponse:
     with snapshot(request):
         record = find(pk)
         if wants_fragment(request):
-            table = TransactionTable([record], can_edit=True)
-            return render(request, "row.html", {"row": table.rows[0]})
+            return HttpResponse(TransactionTable(listed([pk]), can_edit=True).body())
     messages.success(request, f"{what} saved.")
     return HttpResponseRedirect(way_back(request, record))
 

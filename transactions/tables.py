@@ -1,210 +1,228 @@
-"""The list's columns and how each cell is drawn."""
+"""The list's columns and how each cell is drawn.
 
-from collections.abc import Iterable
+A page has some thousand pieces of HTML, so they are written as text, with every value escaped, and
+what several rows show alike is drawn once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from html import escape
 from typing import Any
+from urllib.parse import quote_plus
 
 import django_tables2
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from contacts.models import Address
-from contacts.tables import transactions_url
-from transactions.amounts import format_amount
-from transactions.models import Entry, Label, Transaction
+from contacts import addresses
+from transactions.listing import Listed, ListedAddress, ListedAsset, ListedEntry, ListedWallet
+from transactions.models import Entry
 from txsite.tables import ListTable, literal
 
-NOTHING = mark_safe('<span class="muted" aria-label="none">–</span>')
-
+NOTHING = '<span class="muted" aria-label="none">–</span>'
 LONG = 16  # digits beyond which an amount may be broken over lines
 
 
-def joined(cells: Iterable[SafeString], separator: str = "<br>") -> SafeString:
-    text = format_html_join(mark_safe(separator), "{}", ((cell,) for cell in cells))  # noqa: S308
-    return text or NOTHING
+def joined(cells: Iterable[str], separator: str = "<br>") -> str:
+    return separator.join(cells) or NOTHING
 
 
-def amount(entry: Entry) -> SafeString:
-    """The exact amount of an entry with its asset."""
-    asset, number = entry.asset, format_amount(entry.amount.copy_abs())
-    where = f"{asset.name or asset.symbol} on {asset.network}"
-    return format_html(
-        '<span class="amount {}{}"><span class="number">{}</span> '
-        '<a class="asset" href="{}" title="{}"><bdi>{}</bdi></a></span>',
-        "in" if entry.amount > 0 else "out" if entry.amount < 0 else "zero",
-        " long" if len(number) > LONG else "",
-        number,
-        transactions_url(asset=asset.filter_value),
-        f"{where}, contract {asset.code}" if asset.code else where,
-        asset.symbol,
-    )
-
-
-def copyable(address: Address, named: bool = False) -> SafeString:
+def copyable(address: ListedAddress, *, is_named: bool = False) -> str:
     """An address, short, whole on hover and copied with a click; only "copy" beside a name."""
-    return format_html(
-        '<button type="button" class="copy {2}" data-copy="{0}" title="{0}" '
-        'aria-label="Copy address {0}"><bdi>{1}</bdi></button>',
-        address.display,
-        "copy" if named else address.shortened,
-        "small" if named else "address",
+    whole = escape(address.display)
+    kind, text = ("small", "copy") if is_named else ("address", addresses.shorten(address.display))
+    return (
+        f'<button type="button" class="copy {kind}" data-copy="{whole}" title="{whole}" '
+        f'aria-label="Copy address {whole}"><bdi>{escape(text)}</bdi></button>'
     )
 
 
-def counterparty(address: Address) -> SafeString:
-    """The contact behind an address, else our own wallet, else the address."""
-    if address.contact:
-        return format_html(
-            '<a class="contact" href="{}" title="{}"><bdi>{}</bdi></a> {}',
-            address.contact.get_absolute_url(),
-            address.display,
-            address.contact.name,
-            copyable(address, named=True),
-        )
-    wallet = getattr(address, "wallet", None)
-    if wallet and wallet.name:
-        return format_html("<bdi>{}</bdi> {}", wallet.name, copyable(address, named=True))
-    return copyable(address)
+def movements(row: Listed) -> list[ListedEntry]:
+    return [entry for entry in row.entries if entry.kind == Entry.Kind.TRANSFER]
 
 
-def chip(label: Label) -> SafeString:
-    return format_html(
-        '<a class="chip colour-{}" href="{}" title="{}"><bdi>{}</bdi></a>',
-        label.colour,
-        transactions_url(label=literal(label.name)),
-        label.description,
-        label.name,
-    )
+class Addresses:
+    """Of pages that every row links to; each is asked of the URLs once for a table."""
 
+    def __init__(self) -> None:
+        self.list = reverse("transaction-list")
+        self.patterns: dict[str, tuple[str, str]] = {}
 
-def movements(transaction: Transaction) -> list[Entry]:
-    return [entry for entry in transaction.entries.all() if entry.kind == Entry.Kind.TRANSFER]
+    def filtered(self, name: str, value: str) -> str:
+        return f"{self.list}?{name}={quote_plus(value)}"
+
+    def of(self, name: str, pk: int) -> str:
+        """The page `name` of the row with this id."""
+        if name not in self.patterns:
+            before, _, after = reverse(name, args=[0]).rpartition("0")
+            self.patterns[name] = before, after
+        before, after = self.patterns[name]
+        return f"{before}{pk}{after}"
 
 
 class TransactionTable(ListTable):
-    """One row a transaction. Context beside the rows: `can_edit`."""
+    """One row a transaction, of `listed` ones. Context beside the rows: `can_edit`."""
 
-    time = django_tables2.Column(
-        accessor="timestamp", verbose_name="Time (UTC)", attrs={"th": {"data-sort": "time"}}
-    )
+    time = django_tables2.Column(verbose_name="Time (UTC)", attrs={"th": {"data-sort": "time"}})
     type = django_tables2.Column(attrs={"th": {"data-sort": "type"}})
-    wallet = django_tables2.Column(empty_values=())
-    out = django_tables2.Column(empty_values=(), attrs={"th": {"data-sort": "amount"}})
-    into = django_tables2.Column(
-        empty_values=(), verbose_name="In", attrs={"th": {"data-sort": "amount"}}
-    )
-    counterparty = django_tables2.Column(empty_values=())
-    labels = django_tables2.Column(empty_values=())
-    note = django_tables2.Column(empty_values=(), attrs={"th": {"data-sort": "note"}})
-    fee = django_tables2.Column(empty_values=(), attrs={"th": {"data-sort": "fee"}})
-    transaction = django_tables2.Column(empty_values=())
+    wallet = django_tables2.Column()
+    out = django_tables2.Column(attrs={"th": {"data-sort": "amount"}})
+    into = django_tables2.Column(verbose_name="In", attrs={"th": {"data-sort": "amount"}})
+    counterparty = django_tables2.Column()
+    labels = django_tables2.Column()
+    note = django_tables2.Column(attrs={"th": {"data-sort": "note"}})
+    fee = django_tables2.Column(attrs={"th": {"data-sort": "fee"}})
+    transaction = django_tables2.Column()
 
     class Meta:
         attrs = {"class": "transactions", "caption": "Transactions"}
-        row_attrs = {
-            "id": lambda record: f"tx-{record.pk}",
-            "data-id": lambda record: record.pk,
-            "data-version": lambda record: record.version,
-        }
 
-    def __init__(self, *args: Any, can_edit: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.can_edit = can_edit
+    def __init__(self, rows: list[Listed], *args: Any, can_edit: bool = False, **kwargs: Any):
+        super().__init__(rows, *args, **kwargs)
+        self.listed, self.can_edit = rows, can_edit
+        self.addresses = Addresses()
+        self.drawn: dict[tuple[str, Any], str] = {}
 
-    def render_time(self, record: Transaction) -> SafeString:
-        return format_html(
-            '<time datetime="{}">{} <span class="clock">{}</span></time>',
-            record.timestamp.isoformat(),
-            record.timestamp.strftime("%Y-%m-%d"),
-            record.timestamp.strftime("%H:%M:%S"),
+    def body(self) -> SafeString:
+        cells: list[tuple[str, Callable[[Listed], str]]] = [
+            (self.cell_head(column), getattr(self, f"draw_{column.name}"))
+            for column in self.columns
+        ]
+        return mark_safe("".join(self.rows_of(cells)))  # noqa: S308 (every value is escaped)
+
+    def rows_of(self, cells: list[tuple[str, Callable[[Listed], str]]]) -> Iterator[str]:
+        for row in self.listed:
+            yield f'<tr id="tx-{row.pk}" data-id="{row.pk}" data-version="{row.version}">\n'
+            for head, draw in cells:
+                yield f"{head}{draw(row)}</td>\n"
+            yield "</tr>"
+
+    def once(self, kind: str, key: Any, draw: Callable[[Any], str], value: Any) -> str:
+        """What `draw` makes of the value, which is the same for the same key."""
+        known = self.drawn.get((kind, key))
+        if known is None:
+            known = self.drawn[kind, key] = draw(value)
+        return known
+
+    def draw_time(self, row: Listed) -> str:
+        day, clock = row.timestamp.strftime("%Y-%m-%d %H:%M:%S").split()
+        return (
+            f'<time datetime="{row.timestamp.isoformat()}">{day} '
+            f'<span class="clock">{clock}</span></time>'
         )
 
-    def render_type(self, record: Transaction) -> SafeString:
-        status = (
-            ""
-            if record.status == "ok"
-            else format_html(
-                ' <span class="status {}">{}</span>', record.status, record.get_status_display()
-            )
-        )
-        return format_html(
-            '<span title="{}">{}</span>{}', record.method, record.get_type_display(), status
+    def draw_type(self, row: Listed) -> str:
+        text = f'<span title="{escape(row.method)}">{escape(row.type_title)}</span>'
+        if row.status == "ok":
+            return text
+        return f'{text} <span class="status {row.status}">{escape(row.status_title)}</span>'
+
+    def draw_wallet(self, row: Listed) -> str:
+        wallets = {entry.wallet.pk: entry.wallet for entry in row.entries}
+        return joined(self.once("wallet", pk, self.wallet_link, w) for pk, w in wallets.items())
+
+    def wallet_link(self, wallet: ListedWallet) -> str:
+        address = self.addresses.filtered("wallet", wallet.filter_value)
+        return (
+            f'<a href="{escape(address)}" title="{escape(wallet.address or wallet.name)}">'
+            f"<bdi>{escape(wallet.title)}</bdi></a>"
         )
 
-    def render_wallet(self, record: Transaction) -> SafeString:
-        wallets = {entry.wallet_id: entry.wallet for entry in record.entries.all()}
+    def draw_out(self, row: Listed) -> str:
+        return joined(self.amount(one) for one in movements(row) if one.amount.startswith("-"))
+
+    def draw_into(self, row: Listed) -> str:
+        ways = ("-", "0")  # out, and nothing; a fraction begins with both 0 and a point
         return joined(
-            format_html(
-                '<a href="{}" title="{}"><bdi>{}</bdi></a>',
-                transactions_url(wallet=wallet.filter_value),
-                wallet.address.display if wallet.address else wallet.name,
-                wallet,
-            )
-            for wallet in wallets.values()
+            self.amount(one)
+            for one in movements(row)
+            if not one.amount.startswith(ways) or one.amount.startswith("0.")
         )
 
-    def render_out(self, record: Transaction) -> SafeString:
-        return joined(amount(entry) for entry in movements(record) if entry.amount < 0)
+    def draw_fee(self, row: Listed) -> str:
+        return joined(self.amount(one) for one in row.entries if one.kind == Entry.Kind.FEE)
 
-    def render_into(self, record: Transaction) -> SafeString:
-        return joined(amount(entry) for entry in movements(record) if entry.amount > 0)
+    def amount(self, entry: ListedEntry) -> str:
+        """The exact amount of an entry with its asset."""
+        number = entry.amount.removeprefix("-")
+        way = "zero" if number == "0" else "out" if number != entry.amount else "in"
+        long = " long" if len(number) > LONG else ""
+        asset = self.once("asset", entry.asset.pk, self.asset_link, entry.asset)
+        return (
+            f'<span class="amount {way}{long}"><span class="number">{number}</span> {asset}</span>'
+        )
 
-    def render_fee(self, record: Transaction) -> SafeString:
-        fees = [entry for entry in record.entries.all() if entry.kind == Entry.Kind.FEE]
-        return joined(amount(entry) for entry in fees)
+    def asset_link(self, asset: ListedAsset) -> str:
+        where = f"{asset.name or asset.symbol} on {asset.network}"
+        title = f"{where}, contract {asset.code}" if asset.code else where
+        address = self.addresses.filtered("asset", f"id:{asset.pk}")
+        return (
+            f'<a class="asset" href="{escape(address)}" title="{escape(title)}">'
+            f"<bdi>{escape(asset.symbol)}</bdi></a>"
+        )
 
-    def render_counterparty(self, record: Transaction) -> SafeString:
-        addresses = {e.counterparty_id: e.counterparty for e in movements(record) if e.counterparty}
-        if record.contact:
-            of_its_own = format_html(
-                '<a class="contact" href="{}" title="Set for this transaction"><bdi>{}</bdi></a>',
-                record.contact.get_absolute_url(),
-                record.contact.name,
+    def draw_counterparty(self, row: Listed) -> str:
+        others = {e.counterparty.pk: e.counterparty for e in movements(row) if e.counterparty}
+        if row.contact is not None and row.contact_id:
+            of_its_own = (
+                f'<a class="contact" href="{self.addresses.of("contact-detail", row.contact_id)}" '
+                f'title="Set for this transaction"><bdi>{escape(row.contact)}</bdi></a>'
             )
-            copies = [copyable(address, named=True) for address in addresses.values()]
+            copies = [copyable(address, is_named=True) for address in others.values()]
             shown = joined([of_its_own, *copies], " ")
         else:
-            shown = joined(counterparty(address) for address in addresses.values())
-        return format_html("{} {}", shown, self.edit(record, "contact", "contact"))
+            shown = joined(self.once("address", pk, self.party, one) for pk, one in others.items())
+        return f"{shown} {self.edit(row, 'contact')}"
 
-    def render_labels(self, record: Transaction) -> SafeString:
-        labels = list(record.labels.all())
-        chips = joined([chip(label) for label in labels], " ") if labels else SafeString("")
-        return format_html("{} {}", chips, self.edit(record, "labels", "labels"))
+    def party(self, address: ListedAddress) -> str:
+        """The contact behind an address, else our own wallet, else the address."""
+        if address.contact_id and address.contact is not None:
+            page = self.addresses.of("contact-detail", address.contact_id)
+            return (
+                f'<a class="contact" href="{page}" title="{escape(address.display)}">'
+                f"<bdi>{escape(address.contact)}</bdi></a> "
+                f"{copyable(address, is_named=True)}"
+            )
+        if address.wallet:
+            return f"<bdi>{escape(address.wallet)}</bdi> {copyable(address, is_named=True)}"
+        return copyable(address)
 
-    def render_note(self, record: Transaction) -> SafeString:
-        return format_html(
-            '<bdi class="note">{}</bdi> {}', record.note, self.edit(record, "note", "note")
+    def draw_labels(self, row: Listed) -> str:
+        chips = (self.once("label", one.name, self.chip, one) for one in row.labels)
+        return f"{' '.join(chips)} {self.edit(row, 'labels')}"
+
+    def chip(self, label: Any) -> str:
+        address = self.addresses.filtered("label", literal(label.name))
+        return (
+            f'<a class="chip colour-{label.colour}" href="{escape(address)}" '
+            f'title="{escape(label.description)}"><bdi>{escape(label.name)}</bdi></a>'
         )
 
-    def edit(self, record: Transaction, what: str, title: str) -> SafeString:
+    def draw_note(self, row: Listed) -> str:
+        return f'<bdi class="note">{escape(row.note)}</bdi> {self.edit(row, "note")}'
+
+    def edit(self, row: Listed, what: str) -> str:
         """A link to the form, which script opens in place."""
         if not self.can_edit:
-            return SafeString("")
-        return format_html(
-            '<a class="edit" href="{}" data-edit="{}" '
-            'aria-label="Edit {} of {} {}"><span aria-hidden="true">✎</span></a>',
-            reverse(f"transaction-{what}", args=[record.pk]),
-            what,
-            title,
-            record.get_type_display().lower(),
-            record.timestamp.strftime("%Y-%m-%d %H:%M"),
+            return ""
+        return (
+            f'<a class="edit" href="{self.addresses.of(f"transaction-{what}", row.pk)}" '
+            f'data-edit="{what}" aria-label="Edit {what} of {escape(row.type_title.lower())} '
+            f'{row.timestamp:%Y-%m-%d %H:%M}"><span aria-hidden="true">✎</span></a>'
         )
 
-    def render_transaction(self, record: Transaction) -> SafeString:
-        known = str(record)
+    def draw_transaction(self, row: Listed) -> str:
+        known = row.name
         shown = f"{known[:8]}…{known[-4:]}" if len(known) > 14 else known
-        details = format_html(
-            '<a href="{}" title="{}"><bdi>{}</bdi></a>', record.get_absolute_url(), known, shown
+        details = (
+            f'<a href="{self.addresses.of("transaction-detail", row.pk)}" title="{escape(known)}">'
+            f"<bdi>{escape(shown)}</bdi></a>"
         )
-        where = format_html('<span class="muted network">{}</span>', record.network_name)
-        if not record.explorer_url:
-            return format_html("{}<br>{}", details, where)
-        return format_html(
-            '{} <a class="explorer" href="{}" rel="noreferrer noopener" target="_blank" '
-            'aria-label="Open in the explorer of {}">↗</a><br>{}',
-            details,
-            record.explorer_url,
-            record.network_name,
-            where,
+        name = escape(row.network_name)
+        where = f'<span class="muted network">{name}</span>'
+        explorer = row.explorer_url
+        if not explorer:
+            return f"{details}<br>{where}"
+        return (
+            f'{details} <a class="explorer" href="{escape(explorer)}" rel="noreferrer noopener" '
+            f'target="_blank" aria-label="Open in the explorer of {name}">↗</a><br>{where}'
         )

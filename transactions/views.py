@@ -10,6 +10,7 @@ from transactions.amounts import format_amount
 from transactions.balances import balances
 from transactions.exports import FORMATS
 from transactions.filters import DIRECTIONS, TransactionFilter, list_form, told
+from transactions.listing import listed
 from transactions.models import Asset, Label, Status, Transaction, TransactionType, Wallet
 from transactions.tables import TransactionTable
 from txsite.tables import Page
@@ -25,7 +26,7 @@ def may_edit(request: HttpRequest) -> bool:
 @permission_required("transactions.view_transaction", raise_exception=True)
 def transaction_list(request: HttpRequest) -> HttpResponse:
     """Every transaction that the URL's filter asks for, a page at a time."""
-    filterset = TransactionFilter(request.GET, queryset=Transaction.objects.for_list())
+    filterset = TransactionFilter(request.GET, queryset=Transaction.objects.only("pk"))
     place = list_form(request.GET, filterset)
     is_valid = place.is_valid() and filterset.is_valid()
     page = place.page(filterset.qs) if is_valid else Page([], None, None)
@@ -38,7 +39,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
         "is_valid": is_valid,
         "count": filterset.qs.count() if is_valid else 0,
         "table": TransactionTable(
-            page.rows,
+            listed(row.pk for row in page.rows),
             sort=place.cleaned_data.get("sort", ""),
             orderings=place.orderings,
             can_edit=may_edit(request),
@@ -58,7 +59,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
 def transaction_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One transaction: its entries, who it is with, and which files told of it."""
     record = get_object_or_404(Transaction.objects.for_list(), pk=pk)
-    table = TransactionTable([record], can_edit=may_edit(request))
+    table = TransactionTable(listed([pk]), can_edit=may_edit(request))
     lines = record.import_lines.select_related("batch").defer("batch__content")[:50]
     entries = [
         {

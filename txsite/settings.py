@@ -90,7 +90,13 @@ _database = (
 # A connection may outlive a request, idle and in autocommit; nothing read from it does.
 # runserver makes a thread for every request, whose connection nobody would come back to.
 DATABASES = {
-    "default": {**_database, "CONN_MAX_AGE": 0 if DEBUG else 60, "CONN_HEALTH_CHECKS": True}
+    "default": {
+        **_database,
+        "CONN_MAX_AGE": 0 if DEBUG else 60,
+        "CONN_HEALTH_CHECKS": True,
+        # What `txsite.prepared` asks to prepare is prepared; Django's own cursors never are.
+        "OPTIONS": {**_database.get("OPTIONS", {}), "prepare_threshold": 0},
+    }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

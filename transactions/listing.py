@@ -1,0 +1,180 @@
+"""What a row of the list shows, read for a whole page at once.
+
+A page's ids are found first, by a query that depends on what was filtered; this one never does, so
+that PostgreSQL plans it once for each connection. Plain tuples, since objects of models would take
+longer to make than the page.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from contacts import addresses
+from contacts.networks import NETWORKS
+from transactions.models import Status, TransactionType
+from txsite.prepared import fetch
+from txsite.tables import literal
+
+LISTED = """
+    SELECT t.id, t.network, t.txid, t.external_id, t.timestamp, t.status, t.type, t.method,
+        t.note, t.version, contact.id, contact.name,
+        json_build_array(source.id, source.name, source_address.family, source_address.value),
+        (
+            SELECT json_agg(json_build_array(
+                e.kind, trim_scale(e.amount)::text,
+                json_build_array(w.id, w.name, own.family, own.value),
+                json_build_array(a.id, a.symbol, a.name, a.network, a.code),
+                CASE WHEN other.id IS NOT NULL THEN json_build_array(
+                    other.id, other.family, other.value, theirs.id, theirs.name, ours.name
+                ) END
+            ) ORDER BY e.id)
+            FROM transactions_entry e
+            JOIN transactions_wallet w ON w.id = e.wallet_id
+            LEFT JOIN contacts_address own ON own.id = w.address_id
+            JOIN transactions_asset a ON a.id = e.asset_id
+            LEFT JOIN contacts_address other ON other.id = e.counterparty_id
+            LEFT JOIN contacts_contact theirs ON theirs.id = other.contact_id
+            LEFT JOIN transactions_wallet ours ON ours.address_id = other.id
+            WHERE e.transaction_id = t.id
+        ),
+        (
+            SELECT json_agg(json_build_array(l.name, l.colour, l.description)
+                ORDER BY lower(l.name))
+            FROM transactions_transactionlabel on_it
+            JOIN transactions_label l ON l.id = on_it.label_id
+            WHERE on_it.transaction_id = t.id
+        )
+    FROM unnest(%s::bigint[]) WITH ORDINALITY asked (id, place)
+    JOIN transactions_transaction t ON t.id = asked.id
+    LEFT JOIN contacts_contact contact ON contact.id = t.contact_id
+    LEFT JOIN transactions_wallet source ON source.id = t.source_wallet_id
+    LEFT JOIN contacts_address source_address ON source_address.id = source.address_id
+    ORDER BY asked.place
+"""
+TYPES, STATUSES = dict(TransactionType.choices), dict(Status.choices)
+
+
+class ListedWallet(NamedTuple):
+    pk: int
+    name: str
+    family: str | None
+    value: str | None
+
+    @property
+    def address(self) -> str:
+        """As people write it; empty where the wallet has none."""
+        return addresses.display(self.value, self.family) if self.value and self.family else ""
+
+    @property
+    def title(self) -> str:
+        return self.name or addresses.shorten(self.address)
+
+    @property
+    def filter_value(self) -> str:
+        """What the list's `wallet` filter takes for this wallet."""
+        return self.address or literal(self.name)
+
+
+class ListedAsset(NamedTuple):
+    pk: int
+    symbol: str
+    name: str
+    network: str
+    code: str
+
+
+class ListedAddress(NamedTuple):
+    """An address with the contact whose it is, and the name of our wallet."""
+
+    pk: int
+    family: str
+    value: str
+    contact_id: int | None
+    contact: str | None
+    wallet: str | None
+
+    @property
+    def display(self) -> str:
+        return addresses.display(self.value, self.family)
+
+
+class ListedEntry(NamedTuple):
+    """`amount` is the exact number as text, in whole units, with a sign."""
+
+    kind: str
+    amount: str
+    wallet: ListedWallet
+    asset: ListedAsset
+    counterparty: ListedAddress | None
+
+
+class ListedLabel(NamedTuple):
+    name: str
+    colour: str
+    description: str
+
+
+@dataclass(slots=True)
+class Listed:
+    """One transaction, with its entries in their order and its labels by name."""
+
+    pk: int
+    network: str | None
+    txid: str | None
+    external_id: str | None
+    timestamp: datetime
+    status: str
+    type: str
+    method: str
+    note: str
+    version: int
+    contact_id: int | None
+    contact: str | None
+    source: ListedWallet
+    entries: list[ListedEntry]
+    labels: list[ListedLabel]
+
+    @property
+    def name(self) -> str:
+        return self.txid or self.external_id or ""
+
+    @property
+    def network_name(self) -> str:
+        """The network's name for people, or the exchange's."""
+        if not self.network:
+            return self.source.title
+        known = NETWORKS.get(self.network)
+        return known.name if known else self.network
+
+    @property
+    def explorer_url(self) -> str | None:
+        """The transaction's page at its chain's explorer, if there is one."""
+        network = NETWORKS.get(self.network or "")
+        return network.transaction_url(self.txid) if network and self.txid else None
+
+    @property
+    def type_title(self) -> str:
+        return TYPES.get(self.type, self.type)
+
+    @property
+    def status_title(self) -> str:
+        return STATUSES.get(self.status, self.status)
+
+
+def listed(pks: Iterable[int]) -> list[Listed]:
+    """The transactions that are there of these, in their order; one query."""
+    return [
+        Listed(
+            *told,
+            ListedWallet(*source),
+            [entry_of(*one) for one in entries or ()],
+            [ListedLabel(*one) for one in labels or ()],
+        )
+        for *told, source, entries, labels in fetch(LISTED, [list(pks)])
+    ]
+
+
+def entry_of(kind: str, amount: str, wallet: list, asset: list, other: list | None) -> ListedEntry:
+    counterparty = ListedAddress(*other) if other else None
+    return ListedEntry(kind, amount, ListedWallet(*wallet), ListedAsset(*asset), counterparty)
