@@ -10,7 +10,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import base58
@@ -225,6 +225,7 @@ def _evm(text: str) -> str:
     return f"0x{digits.lower()}"
 
 
+@lru_cache(maxsize=10_000)
 def _capitalised(digits: str) -> str:
     """Hexadecimal digits with EIP-55's capitals, which are a checksum."""
     digits = digits.lower()

@@ -19,6 +19,7 @@ from factories import (
 )
 
 from transactions.models import Entry
+from txsite import tables
 
 pytestmark = pytest.mark.django_db
 
@@ -291,3 +292,25 @@ def test_wallet_with_an_odd_name_links_to_its_transactions(viewer: Client, name:
     link = re.search(r'href="/transactions/(\?wallet=[^"]+)"', page)
     assert link
     assert len(rows(get(viewer, unescape(link[1])))) == 1
+
+
+def count_in(page: str) -> str:
+    found = re.search(r'<strong id="count">(.*?)</strong>', page)
+    assert found
+    return found[1]
+
+
+def test_list_is_counted_up_to_a_limit_and_exactly_when_asked(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MAX_COUNT", 2)
+    for _ in range(2):
+        make_transaction()
+    assert count_in(get(viewer)) == "2"
+    assert "count exactly" not in get(viewer)
+    make_transaction()
+    page = get(viewer)
+    assert count_in(page) == "2+"
+    assert 'href="?count=exact"' in page
+    assert count_in(get(viewer, "?count=exact")) == "3"
+    assert "Select a valid choice" in get(viewer, "?count=about", 400)

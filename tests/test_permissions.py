@@ -2,6 +2,7 @@
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.db.models.signals import post_migrate
@@ -10,6 +11,7 @@ from factories import make_address, make_contact, make_user
 
 from contacts.models import Contact
 from txsite.permissions import GROUPS, codenames_of, keep_groups
+from txsite.rights import Backend
 
 pytestmark = pytest.mark.django_db
 
@@ -168,3 +170,16 @@ def test_change_without_the_token_is_refused() -> None:
     client.force_login(make_user("Editors"))
     assert client.post("/contacts/add/", {"name": "Alice"}).status_code == 403
     assert not Contact.objects.exists()
+
+
+def test_rights_are_those_that_django_would_tell() -> None:
+    user = make_user("Editors")
+    user.groups.add(Group.objects.get(name="Managers"))
+    user.user_permissions.add(Permission.objects.get(codename="add_session"))
+    plain = type(user).objects.create_user("nobody")
+    root = type(user).objects.create_superuser("root")
+    for one in (user, plain, root):
+        fresh = type(user).objects.get(pk=one.pk)
+        assert Backend().get_all_permissions(fresh) == ModelBackend().get_all_permissions(one)
+    user.is_active = False
+    assert Backend().get_all_permissions(user) == set()

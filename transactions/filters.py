@@ -510,7 +510,7 @@ def told(query: QueryDict) -> list[Part]:
     parts = [
         (name, value)
         for name in query
-        if name not in ("per_page", "cursor", "min_revision")
+        if name not in ("per_page", "cursor", "count", "min_revision")
         and (name != "sort" or is_by_asset(query))
         for value in query.getlist(name)
         if value.strip()

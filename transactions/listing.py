@@ -119,6 +119,9 @@ class ListedLabel(NamedTuple):
 class Listed:
     """One transaction, with its entries in their order and its labels by name."""
 
+    source: ListedWallet
+    entries: list[ListedEntry]
+    labels: list[ListedLabel]
     pk: int
     network: str | None
     txid: str | None
@@ -131,9 +134,6 @@ class Listed:
     version: int
     contact_id: int | None
     contact: str | None
-    source: ListedWallet
-    entries: list[ListedEntry]
-    labels: list[ListedLabel]
 
     @property
     def name(self) -> str:
@@ -166,10 +166,10 @@ def listed(pks: Iterable[int]) -> list[Listed]:
     """The transactions that are there of these, in their order; one query."""
     return [
         Listed(
-            *told,
             ListedWallet(*source),
             [entry_of(*one) for one in entries or ()],
             [ListedLabel(*one) for one in labels or ()],
+            *told,
         )
         for *told, source, entries, labels in fetch(LISTED, [list(pks)])
     ]

@@ -13,7 +13,7 @@ from transactions.filters import DIRECTIONS, TransactionFilter, list_form, told
 from transactions.listing import listed
 from transactions.models import Asset, Label, Status, Transaction, TransactionType, Wallet
 from transactions.tables import TransactionTable
-from txsite.tables import Page
+from txsite.tables import ListForm, Page, RowCount
 
 MAX_COMPLETIONS = 20
 
@@ -37,7 +37,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
         "parts": parts,
         "page": page,
         "is_valid": is_valid,
-        "count": filterset.qs.count() if is_valid else 0,
+        "count": row_count(filterset, place) if is_valid else RowCount(0),
         "table": TransactionTable(
             listed(row.pk for row in page.rows),
             sort=place.cleaned_data.get("sort", ""),
@@ -52,6 +52,10 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
         "downloads": [(name, one.title) for name, one in FORMATS.items()],
     }
     return render(request, "transactions/list.html", context, status=200 if is_valid else 400)
+
+
+def row_count(filterset: TransactionFilter, place: ListForm) -> RowCount:
+    return RowCount.of(filterset.qs, is_asked=place.cleaned_data["count"] == "exact")
 
 
 @require_safe

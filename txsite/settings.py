@@ -5,6 +5,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -82,7 +83,7 @@ TEMPLATES = [
     },
 ]
 
-_database = (
+_database: dict[str, Any] = (
     dict(dj_database_url.config())
     if os.environ.get("DATABASE_URL")
     else postgres.embedded_database()
@@ -100,6 +101,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+AUTHENTICATION_BACKENDS = ["txsite.rights.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -24,6 +24,7 @@ from django.utils.safestring import SafeString, mark_safe
 PER_PAGE = 50
 MAX_PER_PAGE = 200
 MAX_CURSOR = 2_000
+MAX_COUNT = 10_000  # up to which a list is counted unasked
 MAX_ID = 2**63 - 1
 
 LAST = "last"
@@ -69,6 +70,21 @@ class Page:
     rows: list[Any]
     previous: str | None
     next: str | None
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """How many rows a list has; `number` at least, where they were not all counted."""
+
+    number: int
+    is_exact: bool = True
+
+    @classmethod
+    def of(cls, queryset: QuerySet, *, is_asked: bool = False) -> "RowCount":
+        """All where that `is_asked` for; else so many as take no time."""
+        rows = queryset.order_by()
+        number = rows.count() if is_asked else rows[: MAX_COUNT + 1].count()
+        return cls(number) if is_asked or number <= MAX_COUNT else cls(MAX_COUNT, is_exact=False)
 
 
 def encode(sort: str, forward: bool, row: Any) -> str:
@@ -178,7 +194,7 @@ def beyond(place: Place, ascending: bool) -> Expression:
 
 
 class ListForm(forms.Form):
-    """What every list's URL may hold beside its filters: `sort`, `per_page`, `cursor`.
+    """What every list's URL may hold beside its filters: `sort`, `per_page`, `cursor`, `count`.
 
     `known` are the filters' names: any other parameter is an error, and so is a second value
     for those of them in `once`. `unavailable` says of orderings that need something of the
@@ -188,6 +204,7 @@ class ListForm(forms.Form):
     sort = forms.CharField(required=False, max_length=50)
     per_page = forms.IntegerField(required=False, min_value=1, max_value=MAX_PER_PAGE)
     cursor = forms.CharField(required=False, max_length=MAX_CURSOR)
+    count = forms.ChoiceField(required=False, choices=[("exact", "exact")])
     # Of every page, and answered before the list is asked.
     min_revision = forms.CharField(required=False)
 
