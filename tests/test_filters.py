@@ -13,8 +13,9 @@ from factories import (
     make_wallet,
 )
 
-from transactions.filters import TransactionFilter, told
+from transactions.filters import ORDERINGS, TransactionFilter, told
 from transactions.models import Transaction
+from txsite.tables import Place
 
 pytestmark = pytest.mark.django_db
 
@@ -94,7 +95,23 @@ def ledger() -> None:
 def found(query: str) -> str:
     filterset = TransactionFilter(QueryDict(query), queryset=Transaction.objects.order_by("id"))
     assert filterset.is_valid(), filterset.errors
+    check_ways(filterset)
     return "".join(str(transaction)[-1] for transaction in filterset.qs)
+
+
+def check_ways(filterset: TransactionFilter) -> None:
+    """However they are found, they are the same, in the order of time and from any place."""
+    by_time = list(filterset.qs.order_by("timestamp", "pk").values_list("timestamp", "pk"))
+    rows, ordering = filterset.by_time, ORDERINGS["time"]
+    up = rows.first(ordering, None, ascending=True, limit=100)
+    assert up == by_time
+    assert rows.first(ordering, None, ascending=False, limit=100) == by_time[::-1]
+    assert rows.first(ordering, None, ascending=False, limit=2) == by_time[::-1][:2]
+    for number, place in enumerate(by_time):
+        after = rows.first(ordering, Place(True, *place), ascending=True, limit=2)
+        assert after == by_time[number + 1 :][:2]
+    assert rows.count(None) == rows.count(100) == len(by_time)
+    assert rows.count(2) == min(2, len(by_time))
 
 
 @pytest.mark.usefixtures("ledger")

@@ -213,7 +213,8 @@ def test_number_of_queries_does_not_grow_with_the_rows(viewer: Client) -> None:
     queries()  # content types and such are read once a process
     few = queries()
     make(990)
-    assert queries() == few
+    # What is frequent is found out by one query for the contact and one for the word.
+    assert queries() <= few + 2
 
 
 def test_pages_are_never_kept_by_the_browser(viewer: Client) -> None:

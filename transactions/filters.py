@@ -1,4 +1,4 @@
-"""The list's filters: read from the URL, asked of the database, told in words.
+"""The list's filters: read from the URL, and told in words.
 
 Each value of a filter is a `Term`. A repeated parameter means any of its values, a leading
 `-` excludes every transaction that has such an entry, label or contact, a leading `=` takes
@@ -9,33 +9,32 @@ the same entry.
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import django_filters
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Abs, Coalesce, Left, Lower
-from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
+from django.db.models import F, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Left, Lower
 from django.http import QueryDict
+from django.utils.functional import cached_property
 
 from contacts.addresses import AddressError, families_of, normalise, recognise
 from contacts.models import Address, Contact
+from transactions.conditions import TRANSACTIONS, Term, conditions, entries_of, looked_up
 from transactions.models import (
     MAX_DECIMALS,
     MAX_INTEGER_DIGITS,
     AmountField,
     Asset,
-    Entry,
     Label,
     Status,
     Transaction,
-    TransactionLabel,
     TransactionType,
     Wallet,
 )
+from transactions.ways import TimeRows, by_time
 from txsite.tables import ListForm, Ordering
 
 MAX_VALUES = 50
@@ -50,19 +49,6 @@ ORDERINGS = {
     "status": Ordering(F("status"), "text"),
     "note": Ordering(Lower(Left("note", 100)), "text"),
 }
-
-
-@dataclass(frozen=True)
-class Term:
-    """One value of a filter, as typed and as understood.
-
-    `found` is what the field made of it: ids, a choice or a text; None means `none`.
-    """
-
-    raw: str
-    is_excluded: bool
-    found: Any
-    words: str
 
 
 class TermsWidget(forms.TextInput):
@@ -120,7 +106,7 @@ class WordsField(TermsField):
     """Texts to search for, each a list of words."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(str.split, **kwargs)
+        super().__init__(lambda text: [looked_up(word) for word in text.split()], **kwargs)
 
     def clean(self, values: list[str]) -> list[Term]:
         terms = super().clean(values)
@@ -274,174 +260,18 @@ class TransactionFilter(django_filters.FilterSet):
         return super().qs
 
     def filter_queryset(self, queryset: QuerySet[Transaction]) -> QuerySet[Transaction]:
-        asked = self.form.cleaned_data
-        queryset = queryset.filter(during(asked["date_after"], asked["date_before"]))
-        queryset = queryset.filter(entries_match(asked))
-        for name, condition in CONDITIONS.items():
-            queryset = queryset.filter(any_of(asked[name], condition))
-        return queryset
+        return queryset.filter(conditions(self.form.cleaned_data, TRANSACTIONS))
 
-
-def any_of(terms: list[Term], condition: Callable[[Term], Any]) -> Q:
-    """Any of the terms that are not excluded, and none of those that are."""
-    wanted = [Q(condition(term)) for term in terms if not term.is_excluded]
-    unwanted = [~Q(condition(term)) for term in terms if term.is_excluded]
-    matches = Q()
-    for one in wanted:
-        matches |= one
-    for one in unwanted:
-        matches &= one
-    return matches
-
-
-def during(first: Any, last: Any) -> Q:
-    """Inclusive UTC days."""
-    condition = Q()
-    if first:
-        condition &= Q(timestamp__gte=datetime.combine(first, time(), UTC))
-    if last and last.year < 9999:
-        condition &= Q(timestamp__lt=datetime.combine(last + timedelta(days=1), time(), UTC))
-    return condition
-
-
-def entries_of_row() -> QuerySet[Entry]:
-    return Entry.objects.filter(transaction=OuterRef("pk"))
-
-
-# What one entry must be, for each filter that asks about entries.
-ENTRY_CONDITIONS: dict[str, Callable[[Any], Q]] = {
-    "wallet": lambda ids: Q(wallet__in=ids),
-    "asset": lambda ids: Q(asset__in=ids),
-    "address": lambda ids: (
-        Q(counterparty__in=ids) | Q(wallet__in=Wallet.objects.filter(address__in=ids))
-    ),
-    "direction": lambda way: (
-        Q(kind="transfer") & (Q(amount__gt=0) if way == "in" else Q(amount__lt=0))
-    ),
-}
-
-
-def entries_match(asked: dict[str, Any]) -> Q:
-    """One entry that meets every condition on entries; no entry that an excluded term names."""
-    one_entry = amount_within(asked["amount_min"], asked["amount_max"])
-    matches = Q()
-    can_be_without = not one_entry
-    for name in ENTRY_CONDITIONS:
-        wanted = [term for term in asked[name] if not term.is_excluded]
-        if wanted:
-            one_entry &= Q(*(entry_is(name, term) for term in wanted), _connector=Q.OR)
-            can_be_without &= any(term.found is None for term in wanted)
-        for term in asked[name]:
-            if not term.is_excluded:
-                continue
-            matches &= (
-                ~has_entry(entry_is(name, term)) if term.found is not None else has_some(name)
-            )
-    if one_entry:
-        # A transaction without any entry has no wallet, no asset and no address.
-        matches &= has_entry(one_entry) | (~has_entry(Q()) if can_be_without else Q(pk__in=[]))
-    return matches
-
-
-def has_entry(condition: Q) -> Q:
-    return Q(Exists(entries_of_row().filter(condition)))
-
-
-def has_some(name: str) -> Q:
-    """An entry with a `name`: each has a wallet and an asset, but not always an address."""
-    return has_entry(Q(counterparty__isnull=False) if name == "address" else Q())
-
-
-def entry_is(name: str, term: Term) -> Q:
-    if term.found is not None:
-        return ENTRY_CONDITIONS[name](term.found)
-    if name == "address":
-        with_address = Entry.objects.filter(
-            transaction=OuterRef("transaction"), counterparty__isnull=False
-        )
-        return ~Q(Exists(with_address))
-    return Q(pk__in=[])
-
-
-def amount_within(least: Decimal | None, most: Decimal | None) -> Q:
-    """Absolute amounts of movements; fees are left out."""
-    condition = Q(kind="transfer") if least is not None or most is not None else Q()
-    if least is not None:
-        condition &= Q(GreaterThanOrEqual(Abs("amount"), Value(least)))
-    if most is not None:
-        condition &= Q(LessThanOrEqual(Abs("amount"), Value(most)))
-    return condition
-
-
-def has_label(term: Term) -> Any:
-    labels = TransactionLabel.objects.filter(transaction=OuterRef("pk"))
-    return (
-        ~Q(Exists(labels)) if term.found is None else Q(Exists(labels.filter(label__in=term.found)))
-    )
-
-
-def has_contact(term: Term) -> Any:
-    """A person's choice counts first; without one, the contacts of the entries' addresses."""
-    theirs = entries_of_row().filter(counterparty__contact__isnull=False)
-    if term.found is None:
-        return Q(contact__isnull=True) & ~Q(Exists(theirs))
-    return with_contact(term.found)
-
-
-def with_contact(contacts: Any) -> Q:
-    """With one of these contacts, of its own or else through an address."""
-    through_address = has_entry(Q(counterparty__contact__in=contacts))
-    return Q(contact__in=contacts) | Q(contact__isnull=True) & through_address
-
-
-def says(term: Term) -> Q:
-    """Every word stands somewhere: in txid, addresses, note, labels or contacts."""
-    matches = Q()
-    for word in term.found:
-        matches &= has_word(word)
-    return matches
-
-
-def has_word(word: str) -> Q:
-    named = {"name__icontains": word}
-    contacts = Contact.objects.filter(**named)
-    addresses = Address.objects.filter(value__icontains=word)
-    return (
-        Q(txid__icontains=word)
-        | Q(external_id__icontains=word)
-        | Q(note__icontains=word)
-        | with_contact(contacts)
-        | Q(
-            Exists(
-                TransactionLabel.objects.filter(
-                    transaction=OuterRef("pk"), label__in=Label.objects.filter(**named)
-                )
-            )
-        )
-        | Q(
-            Exists(
-                entries_of_row().filter(
-                    Q(counterparty__in=addresses) | Q(wallet__address__in=addresses)
-                )
-            )
-        )
-    )
-
-
-# What a transaction must be, for each filter that asks about it as a whole.
-CONDITIONS: dict[str, Callable[[Term], Any]] = {
-    "type": lambda term: Q(type=term.found),
-    "status": lambda term: Q(status=term.found),
-    "label": has_label,
-    "contact": has_contact,
-    "q": says,
-}
+    @cached_property
+    def by_time(self) -> TimeRows:
+        """The same transactions in the order of time, found by what narrows them down."""
+        return TimeRows(by_time(self.form.cleaned_data))
 
 
 def moved(asset: int, kind: str) -> Any:
     """The exact sum of a transaction's movements (or fees) of one asset."""
     sums = (
-        entries_of_row()
+        entries_of(TRANSACTIONS)
         .filter(asset=asset, kind=kind)
         .order_by()
         .values("transaction")

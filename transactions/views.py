@@ -13,7 +13,7 @@ from transactions.filters import DIRECTIONS, TransactionFilter, list_form, told
 from transactions.listing import listed
 from transactions.models import Asset, Label, Status, Transaction, TransactionType, Wallet
 from transactions.tables import TransactionTable
-from txsite.tables import ListForm, Page, RowCount
+from txsite.tables import ListForm, Page, QuerySetRows, RowCount, Rows
 
 MAX_COMPLETIONS = 20
 
@@ -29,7 +29,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
     filterset = TransactionFilter(request.GET, queryset=Transaction.objects.only("pk"))
     place = list_form(request.GET, filterset)
     is_valid = place.is_valid() and filterset.is_valid()
-    page = place.page(filterset.qs) if is_valid else Page([], None, None)
+    page = place.page(rows_for(filterset, place)) if is_valid else Page([], None, None)
     parts = told(request.GET)
     context = {
         "filter": filterset,
@@ -55,7 +55,11 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
 
 
 def row_count(filterset: TransactionFilter, place: ListForm) -> RowCount:
-    return RowCount.of(filterset.qs, is_asked=place.cleaned_data["count"] == "exact")
+    return RowCount.of(filterset.by_time, is_asked=place.cleaned_data["count"] == "exact")
+
+
+def rows_for(filterset: TransactionFilter, place: ListForm) -> Rows:
+    return filterset.by_time if place.ordering.kind == "time" else QuerySetRows(filterset.qs)
 
 
 @require_safe

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import django_tables2
 from django import forms
@@ -80,10 +80,9 @@ class RowCount:
     is_exact: bool = True
 
     @classmethod
-    def of(cls, queryset: QuerySet, *, is_asked: bool = False) -> "RowCount":
+    def of(cls, rows: "Rows", *, is_asked: bool = False) -> "RowCount":
         """All where that `is_asked` for; else so many as take no time."""
-        rows = queryset.order_by()
-        number = rows.count() if is_asked else rows[: MAX_COUNT + 1].count()
+        number = rows.count(None if is_asked else MAX_COUNT + 1)
         return cls(number) if is_asked or number <= MAX_COUNT else cls(MAX_COUNT, is_exact=False)
 
 
@@ -149,32 +148,54 @@ def parse_value(text: Any, kind: Kind) -> Any:
     return text
 
 
-def read_page(
-    queryset: QuerySet, sort: str, ordering: Ordering, place: Place | None, per_page: int
-) -> Page:
-    """The page of `queryset` at `place` (None: the first), in one query; a day takes two.
+class Rows(Protocol):
+    """What a page is read of: rows that have their id as `pk` and their `sort_value`."""
+
+    def first(
+        self, ordering: Ordering, place: Place | None, *, ascending: bool, limit: int
+    ) -> list[Any]:
+        """The first ones beyond the place, in order; ties by the id."""
+
+    def count(self, limit: int | None) -> int:
+        """How many there are; with a `limit`, counted up to that."""
+
+
+@dataclass(frozen=True)
+class QuerySetRows:
+    """Rows of a model, as they are."""
+
+    queryset: QuerySet
+
+    def first(
+        self, ordering: Ordering, place: Place | None, *, ascending: bool, limit: int
+    ) -> list[Any]:
+        rows = self.queryset.annotate(sort_value=ordering.expression)
+        if place is not None and place.value is not None:
+            rows = rows.filter(beyond(place, ("sort_value", "pk"), ascending=ascending))
+        key = ("sort_value", "pk") if ascending else ("-sort_value", "-pk")
+        return list(rows.order_by(*key)[:limit])
+
+    def count(self, limit: int | None) -> int:
+        return self.queryset.order_by()[:limit].count()
+
+
+def read_page(rows: Rows, sort: str, ordering: Ordering, place: Place | None, size: int) -> Page:
+    """The page of so many `rows` at `place` (None: the first), in one query; a day takes two.
 
     `sort` is the name of the ordering, with a leading `-` when descending.
     """
     forward = place is None or place.forward
     ascending = sort.startswith("-") != forward
-    in_order = queryset.annotate(sort_value=ordering.expression)
-    rows = in_order
-    if place is not None and place.value is not None:
-        rows = rows.filter(beyond(place, ascending))
-    key = ("sort_value", "pk") if ascending else ("-sort_value", "-pk")
-    found = list(rows.order_by(*key)[: per_page + 1])
-    more = len(found) > per_page
-    found = found[:per_page]
+    found = rows.first(ordering, place, ascending=ascending, limit=size + 1)
+    more = len(found) > size
+    found = found[:size]
     if not found and place is not None:
         # Nothing lies beyond the place any more: the end of the list is the answer there.
-        return (
-            Page([], LAST, None) if forward else read_page(queryset, sort, ordering, None, per_page)
-        )
+        return Page([], LAST, None) if forward else read_page(rows, sort, ordering, None, size)
     if place is None or place.value is None:
         behind = False
     elif place.pk is None:
-        behind = in_order.filter(beyond(place, not ascending)).exists()
+        behind = bool(rows.first(ordering, place, ascending=not ascending, limit=1))
     else:
         behind = True  # the row that the cursor was taken from
     if not forward:
@@ -187,10 +208,11 @@ def read_page(
     )
 
 
-def beyond(place: Place, ascending: bool) -> Expression:
+def beyond(place: Place, key: tuple[str, str], *, ascending: bool) -> Expression:
+    """Rows after the place in an order by the two fields of `key`, of which the last is the id."""
     lookup = TupleGreaterThan if ascending else TupleLessThan
     # A day is the place before all rows of its first moment; ids begin at 1.
-    return lookup(Tuple(F("sort_value"), F("pk")), (place.value, place.pk or 0))
+    return lookup(Tuple(*map(F, key)), (place.value, place.pk or 0))
 
 
 class ListForm(forms.Form):
@@ -257,13 +279,15 @@ class ListForm(forms.Form):
     def per_page_value(self) -> int:
         return self.cleaned_data["per_page"] or PER_PAGE
 
-    def page(self, queryset: QuerySet) -> Page:
+    @property
+    def ordering(self) -> Ordering:
+        return self.orderings[self.cleaned_data["sort"].removeprefix("-")]
+
+    def page(self, rows: QuerySet | Rows) -> Page:
         """The page that the URL asks for; only after `is_valid()`."""
-        sort = self.cleaned_data["sort"]
-        ordering = self.orderings[sort.removeprefix("-")]
-        return read_page(
-            queryset, sort, ordering, self.cleaned_data.get("place"), self.per_page_value
-        )
+        rows = QuerySetRows(rows) if isinstance(rows, QuerySet) else rows
+        sort, place = self.cleaned_data["sort"], self.cleaned_data.get("place")
+        return read_page(rows, sort, self.ordering, place, self.per_page_value)
 
 
 class ListTable(django_tables2.Table):

@@ -1,0 +1,191 @@
+"""Ways to the transactions of a filter in the order of time.
+
+PostgreSQL walks an index that ends in (timestamp, transaction) from the place where a page begins,
+and stops when the page is full. So a filter is asked as several queries that each have such an
+index: one for each address of a contact, say, of which a page needs the first rows alone.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.db.models import Q, QuerySet, Subquery
+
+from contacts.models import Address
+from transactions.conditions import (
+    ENTRIES,
+    TRANSACTIONS,
+    Root,
+    Term,
+    Word,
+    by_address,
+    can_be_without,
+    conditions,
+    has_entry,
+    has_label,
+    one_entry,
+    own_texts,
+    wanted,
+)
+from transactions.models import Wallet
+from txsite.tables import Ordering, Place, beyond
+
+MAX_WAYS = 50
+FEW = 1_000  # transactions that are named one by one
+
+
+class Found(NamedTuple):
+    sort_value: Any
+    pk: int
+
+
+@dataclass(frozen=True)
+class Way:
+    """Some of the transactions: those that begin at the root and fit the condition."""
+
+    root: Root
+    condition: Q
+
+    def keys(self) -> QuerySet[Any]:
+        """(timestamp, id) of each, without order."""
+        rows = self.root.filter(self.condition).order_by().values_list("timestamp", self.root.key)
+        return rows.distinct() if self.root is ENTRIES else rows
+
+    def narrowed(self, asked: dict[str, Any], *, but: str) -> "Way":
+        """By all else that is asked, `but` what the way itself stands for."""
+        return Way(self.root, self.condition & conditions(asked, self.root, but=but))
+
+    def first(self, place: Place | None, *, ascending: bool, limit: int) -> QuerySet[Any]:
+        rows = self.keys()
+        if place is not None and place.value is not None:
+            rows = rows.filter(beyond(place, ("timestamp", self.root.key), ascending=ascending))
+        sign = "" if ascending else "-"
+        return rows.order_by(f"{sign}timestamp", f"{sign}{self.root.key}")[:limit]
+
+
+@dataclass(frozen=True)
+class TimeRows:
+    """The transactions of several ways, each once."""
+
+    ways: list[Way]
+
+    def first(
+        self, ordering: Ordering, place: Place | None, *, ascending: bool, limit: int
+    ) -> list[Found]:
+        parts = [way.first(place, ascending=ascending, limit=limit) for way in self.ways]
+        found = {Found(*row) for row in together(parts)}
+        return sorted(found, reverse=not ascending)[:limit]
+
+    def count(self, limit: int | None) -> int:
+        """How many there are; `limit` is counted up to."""
+        parts = [way.keys() for way in self.ways]
+        if limit is not None:
+            ordered = zip(parts, self.ways, strict=True)
+            parts = [one.order_by("timestamp", way.root.key)[:limit] for one, way in ordered]
+        number = parts[0].union(*parts[1:]).count() if len(parts) > 1 else parts[0].count()
+        return number if limit is None else min(number, limit)
+
+
+def together(parts: list[QuerySet[Any]]) -> QuerySet[Any]:
+    return parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
+
+
+def by_time(asked: dict[str, Any]) -> list[Way]:
+    """What narrows the transactions down decides how they are found."""
+    few = few_of(asked)
+    if few is not None:
+        return [Way(TRANSACTIONS, Q(pk__in=few) & conditions(asked, TRANSACTIONS))]
+    found = of_entries(asked), of_contacts(asked), of_words(asked)
+    everything = [Way(TRANSACTIONS, conditions(asked, TRANSACTIONS))]
+    return next((ways for ways in found if ways), everything)
+
+
+def few_of(asked: dict[str, Any]) -> list[int] | None:
+    """The transactions with a contact or a word, where those are few and more is asked."""
+    narrow = [ways_of_contacts(ids_of(asked["contact"]))]
+    narrow += [ways_of_word(word) for word in words_of(asked)]
+    narrow = [ways for ways in narrow if ways]
+    if len(narrow) + bool(one_entry(asked)) < 2:
+        return None
+    for ways in narrow:
+        found = {pk for _, pk in together([way.keys()[: FEW + 1] for way in ways])}
+        if len(found) <= FEW:
+            return sorted(found)
+    return None
+
+
+def of_entries(asked: dict[str, Any]) -> list[Way]:
+    """One for each wallet, asset or address: whichever is asked for in the fewest values."""
+    if can_be_without(asked):
+        return []
+    found = {
+        "wallet": [Q(wallet=pk) for pk in ids_of(asked["wallet"])],
+        "asset": [Q(asset=pk) for pk in ids_of(asked["asset"])],
+        "address": at_addresses(ids_of(asked["address"])),
+    }
+    found = {name: ways for name, ways in found.items() if 0 < len(ways) <= MAX_WAYS}
+    if not found:
+        return []
+    name = min(found, key=lambda one: len(found[one]))
+    rest = one_entry(asked, but=name) & conditions(asked, ENTRIES, but="entry")
+    return [Way(ENTRIES, way & rest) for way in found[name]]
+
+
+def of_contacts(asked: dict[str, Any]) -> list[Way]:
+    ways = ways_of_contacts(ids_of(asked["contact"]))
+    return [way.narrowed(asked, but="contact") for way in ways]
+
+
+def of_words(asked: dict[str, Any]) -> list[Way]:
+    """Where there is one word: several have to stand in the same transaction."""
+    words = words_of(asked)
+    ways = ways_of_word(words[0]) if len(words) == 1 else []
+    return [way.narrowed(asked, but="q") for way in ways]
+
+
+def ways_of_contacts(contacts: Any) -> list[Way]:
+    """Through the contact of its own, and through each address of the contacts."""
+    if not contacts:
+        return []
+    addresses = Address.objects.filter(contact__in=contacts)
+    found = list(addresses.values_list("pk", flat=True)[: MAX_WAYS + 1])
+    own = Way(TRANSACTIONS, TRANSACTIONS.has(contact__in=contacts))
+    if len(found) > MAX_WAYS:
+        return [own, Way(TRANSACTIONS, by_address(TRANSACTIONS, addresses))]
+    has_none = ENTRIES.has(contact__isnull=True)
+    return [own, *(Way(ENTRIES, Q(counterparty=pk) & has_none) for pk in found)]
+
+
+def ways_of_word(word: Word) -> list[Way]:
+    """Each place where the word can stand."""
+    ways = [Way(TRANSACTIONS, one) for one in own_texts(TRANSACTIONS, word.text)]
+    if word.labels:
+        ways.append(Way(TRANSACTIONS, has_label(TRANSACTIONS, word.labels)))
+    ways += ways_of_contacts(word.contacts)
+    if isinstance(word.addresses, list) and len(word.addresses) <= MAX_WAYS:
+        ways += [Way(ENTRIES, Q(counterparty=pk)) for pk in word.addresses]
+        ways += [Way(ENTRIES, Q(wallet=pk)) for pk in word.wallets]
+    else:
+        at_address = Q(counterparty__in=word.addresses) | Q(wallet__in=word.wallets)
+        ways.append(Way(TRANSACTIONS, has_entry(TRANSACTIONS, at_address)))
+    return ways
+
+
+def at_addresses(addresses: list[int]) -> list[Q]:
+    """Entries to and from each address, and those of the wallet that it is."""
+    found = []
+    for pk in addresses:
+        ours = Subquery(Wallet.objects.filter(address=pk).values("pk"))
+        found += [Q(counterparty=pk), Q(wallet=ours)]
+    return found
+
+
+def ids_of(terms: list[Term]) -> list[int]:
+    """What a filter names; nothing where `none` will do as well."""
+    named = [term.found for term in wanted(terms)]
+    return [] if None in named else [pk for ids in named for pk in ids]
+
+
+def words_of(asked: dict[str, Any]) -> list[Word]:
+    """All of which are asked for; none where one of several texts will do."""
+    terms = wanted(asked["q"])
+    return terms[0].found if len(terms) == 1 else []
