@@ -240,7 +240,8 @@ def own_texts(root: Root, text: str) -> list[Q]:
     return [
         *hashes,
         root.has(external_id__istartswith=text),
-        root.has(note__icontains=text),
+        # Notes alone are in the index of their parts.
+        ~root.has(note="") & root.has(note__icontains=text),
     ]
 
 

@@ -45,8 +45,8 @@ NONE = "none"
 
 ORDERINGS = {
     "time": Ordering(F("timestamp"), "time", newest_first=True),
-    "type": Ordering(F("type"), "text"),
-    "status": Ordering(F("status"), "text"),
+    "type": Ordering(F("type"), "text", then="timestamp"),
+    "status": Ordering(F("status"), "text", then="timestamp"),
     "note": Ordering(Lower(Left("note", 100)), "text"),
 }
 

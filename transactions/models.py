@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q, Value
-from django.db.models.functions import Abs, Length, Lower
+from django.db.models.functions import Abs, Left, Length, Lower
 from django.db.models.lookups import LessThan, LessThanOrEqual
 from django.urls import reverse
 
@@ -281,6 +281,7 @@ class Transaction(models.Model):
         null=True,
         blank=True,
         related_name="transactions",
+        db_index=False,
         help_text="Set by a person; otherwise the contacts of the addresses count.",
     )
     note = models.TextField(blank=True, max_length=10_000)
@@ -343,6 +344,20 @@ class Transaction(models.Model):
         indexes = [
             models.Index(fields=["timestamp", "id"], name="transaction_time"),
             models.Index(fields=["type", "timestamp", "id"], name="transaction_type_time"),
+            models.Index(fields=["status", "timestamp", "id"], name="transaction_status_time"),
+            models.Index(
+                fields=["contact", "timestamp", "id"],
+                condition=Q(contact__isnull=False),
+                name="transaction_contact_time",
+            ),
+            models.Index(Lower(Left("note", 100)), "id", name="transaction_note"),
+            # The search asks what it begins with.
+            models.Index(
+                fields=["txid"],
+                opclasses=["text_pattern_ops"],
+                condition=Q(txid__isnull=False),
+                name="transaction_txid_begins",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -460,6 +475,7 @@ class Entry(models.Model):
             models.Index(
                 fields=["counterparty", "timestamp", "transaction"], name="entry_counterparty_time"
             ),
+            models.Index(Abs("amount"), condition=Q(kind="transfer"), name="entry_size"),
         ]
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ def may_edit(request: HttpRequest) -> bool:
 @permission_required("transactions.view_transaction", raise_exception=True)
 def transaction_list(request: HttpRequest) -> HttpResponse:
     """Every transaction that the URL's filter asks for, a page at a time."""
-    filterset = TransactionFilter(request.GET, queryset=Transaction.objects.only("pk"))
+    filterset = TransactionFilter(request.GET, queryset=Transaction.objects.only("timestamp"))
     place = list_form(request.GET, filterset)
     is_valid = place.is_valid() and filterset.is_valid()
     page = place.page(rows_for(filterset, place)) if is_valid else Page([], None, None)

@@ -61,6 +61,11 @@ class Way:
         sign = "" if ascending else "-"
         return rows.order_by(f"{sign}timestamp", f"{sign}{self.root.key}")[:limit]
 
+    def some(self, limit: int) -> QuerySet[Any]:
+        """So many of them, whichever; entries are made distinct along an index."""
+        key = ("timestamp", self.root.key) if self.root is ENTRIES else ()
+        return self.keys().order_by(*key)[:limit]
+
 
 @dataclass(frozen=True)
 class TimeRows:
@@ -79,8 +84,7 @@ class TimeRows:
         """How many there are; `limit` is counted up to."""
         parts = [way.keys() for way in self.ways]
         if limit is not None:
-            ordered = zip(parts, self.ways, strict=True)
-            parts = [one.order_by("timestamp", way.root.key)[:limit] for one, way in ordered]
+            parts = [way.some(limit) for way in self.ways]
         number = parts[0].union(*parts[1:]).count() if len(parts) > 1 else parts[0].count()
         return number if limit is None else min(number, limit)
 
@@ -107,7 +111,7 @@ def few_of(asked: dict[str, Any]) -> list[int] | None:
     if len(narrow) + bool(one_entry(asked)) < 2:
         return None
     for ways in narrow:
-        found = {pk for _, pk in together([way.keys()[: FEW + 1] for way in ways])}
+        found = {pk for _, pk in together([way.some(FEW + 1) for way in ways])}
         if len(found) <= FEW:
             return sorted(found)
     return None

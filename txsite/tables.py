@@ -7,7 +7,7 @@ so rows that are inserted or deleted meanwhile are neither skipped nor repeated.
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -35,7 +35,7 @@ READ_CURSOR = "The place in the list cannot be read. Start again at the first pa
 
 @dataclass(frozen=True)
 class Ordering:
-    """One thing that a list can be sorted by; ties are always broken by the id.
+    """One thing that a list can be sorted by; ties are broken by `then`, a time, and the id.
 
     `expression` is never null, and short enough to stand in a URL.
     """
@@ -43,6 +43,11 @@ class Ordering:
     expression: Expression | F
     kind: Kind
     newest_first: bool = False  # what the first click on the column head gives
+    then: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return ("sort_value", self.then, "pk") if self.then else ("sort_value", "pk")
 
 
 def literal(name: str) -> str:
@@ -56,11 +61,18 @@ class CursorError(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page starts: after or before a (sort value, id)."""
+    """Where a page starts: after or before a (sort value, time where that counts, id)."""
 
     forward: bool
     value: Any = None
     pk: int | None = None  # None with a value: before every row of this value
+    then: datetime | None = None
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        # A day is the place before all rows of its first moment; ids begin at 1.
+        last = self.pk or 0
+        return (self.value, last) if self.then is None else (self.value, self.then, last)
 
 
 @dataclass(frozen=True)
@@ -86,11 +98,13 @@ class RowCount:
         return cls(number) if is_asked or number <= MAX_COUNT else cls(MAX_COUNT, is_exact=False)
 
 
-def encode(sort: str, forward: bool, row: Any) -> str:
+def encode(sort: str, ordering: Ordering, forward: bool, row: Any) -> str:
     """The cursor of the place after (or before) a row that has `sort_value`."""
     value = row.sort_value
     text = value.isoformat() if isinstance(value, datetime) else str(value)
-    packed = json.dumps([sort, "n" if forward else "p", text, row.pk], separators=(",", ":"))
+    then = [getattr(row, ordering.then).isoformat()] if ordering.then else []
+    told = [sort, "n" if forward else "p", text, row.pk, *then]
+    packed = json.dumps(told, separators=(",", ":"))
     return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
 
@@ -102,7 +116,7 @@ def decode(cursor: str, sort: str, ordering: Ordering) -> Place:
     try:
         day = date.fromisoformat(cursor)
     except ValueError:
-        return decode_given_out(cursor, sort, ordering.kind)
+        return decode_given_out(cursor, sort, ordering)
     if ordering.kind != "time":
         raise CursorError("Jumping to a day needs the list sorted by time.")
     return Place(forward=True, value=start_of(day, after=descending))
@@ -116,18 +130,21 @@ def start_of(day: date, *, after: bool) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def decode_given_out(cursor: str, sort: str, kind: Kind) -> Place:
+def decode_given_out(cursor: str, sort: str, ordering: Ordering) -> Place:
     try:
         packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        of_sort, direction, text, pk = json.loads(packed.decode())
-        value = parse_value(text, kind)
-    except (ValueError, binascii.Error, InvalidOperation, RecursionError):
+        of_sort, direction, text, pk, *times = json.loads(packed.decode())
+        value = parse_value(text, ordering.kind)
+        then = parse_value(*times, "time") if times else None
+    except (TypeError, ValueError, binascii.Error, InvalidOperation, RecursionError):
         raise CursorError(READ_CURSOR) from None
     if type(pk) is not int or not 0 <= pk <= MAX_ID or direction not in ("n", "p"):
         raise CursorError(READ_CURSOR)
     if of_sort != sort:
         raise CursorError("This place belongs to another sort order. Start at the first page.")
-    return Place(direction == "n", value, pk)
+    if (then is None) == bool(ordering.then):
+        raise CursorError(READ_CURSOR)
+    return Place(direction == "n", value, pk, then)
 
 
 def parse_value(text: Any, kind: Kind) -> Any:
@@ -171,8 +188,8 @@ class QuerySetRows:
     ) -> list[Any]:
         rows = self.queryset.annotate(sort_value=ordering.expression)
         if place is not None and place.value is not None:
-            rows = rows.filter(beyond(place, ("sort_value", "pk"), ascending=ascending))
-        key = ("sort_value", "pk") if ascending else ("-sort_value", "-pk")
+            rows = rows.filter(beyond(place, ordering.key, ascending=ascending))
+        key = ordering.key if ascending else [f"-{name}" for name in ordering.key]
         return list(rows.order_by(*key)[:limit])
 
     def count(self, limit: int | None) -> int:
@@ -203,16 +220,15 @@ def read_page(rows: Rows, sort: str, ordering: Ordering, place: Place | None, si
     has_previous, has_next = (behind, more) if forward else (more, behind)
     return Page(
         found,
-        encode(sort, False, found[0]) if has_previous else None,
-        encode(sort, True, found[-1]) if has_next else None,
+        encode(sort, ordering, False, found[0]) if has_previous else None,
+        encode(sort, ordering, True, found[-1]) if has_next else None,
     )
 
 
-def beyond(place: Place, key: tuple[str, str], *, ascending: bool) -> Expression:
-    """Rows after the place in an order by the two fields of `key`, of which the last is the id."""
+def beyond(place: Place, key: Sequence[str], *, ascending: bool) -> Expression:
+    """Rows after the place in an order by these fields, of which the last is the id."""
     lookup = TupleGreaterThan if ascending else TupleLessThan
-    # A day is the place before all rows of its first moment; ids begin at 1.
-    return lookup(Tuple(*map(F, key)), (place.value, place.pk or 0))
+    return lookup(Tuple(*map(F, key)), place.values)
 
 
 class ListForm(forms.Form):
