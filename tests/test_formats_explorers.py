@@ -1,9 +1,22 @@
 """Files and answers of explorers: what their records moved, one by one."""
 
-import pytest
-from files import FORMAT_OPTIONS, reasons, records, rows, sample, sample_lines
+from io import BytesIO
 
-from transactions.imports.rows import Rejected
+import pytest
+from files import (
+    ALICE,
+    BOB,
+    FORMAT_OPTIONS,
+    moved,
+    reasons,
+    records,
+    rows,
+    sample,
+    sample_lines,
+)
+
+from transactions.imports.formats import open_table
+from transactions.imports.rows import FileError, Rejected
 
 FILES = {
     "etherscan-nft.csv": (
@@ -123,3 +136,31 @@ def test_line_that_stands_there_twice_counts_once(name: str) -> None:
     header, *lines = sample(name).splitlines(keepends=True)
     content = b"".join([header, *lines, *lines])
     assert len(reasons(content, FORMAT_OPTIONS["explorers"])) == len(lines)
+
+
+PAGE = (
+    "Transaction Hash,Status,Method,Blockno,DateTime (UTC),From,From_Nametag,To,To_Nametag,"
+    "Amount,Value (USD),Txn Fee"
+)
+
+
+def page_line(amount: str) -> str:
+    return f"0x{'1' * 64},Success,Transfer,17,2024-03-01 10:00:00,{ALICE},,{BOB},,{amount},,0.001"
+
+
+def test_page_of_what_was_searched_for_is_refused_since_it_has_tokens_as_well() -> None:
+    content = f"{PAGE},Asset\n{page_line('5')},ERC-20: CUP\n".encode()
+    with pytest.raises(FileError, match="has the columns of a known format"):
+        open_table(BytesIO(content), "export.csv")
+
+
+@pytest.mark.parametrize("amount", ["5 CUP", "5 USDT"])
+def test_amount_of_another_unit_than_a_coin_is_not_taken_for_the_coin(amount: str) -> None:
+    (reason,) = reasons(f"{PAGE}\n{page_line(amount)}\n".encode(), FORMAT_OPTIONS["explorers"])
+    assert f"Amount '{amount}' is not of a network's own coin" in reason
+
+
+@pytest.mark.parametrize("amount", ["5 POL", "5 xDAI", "5 MATIC", "5", "5000000000 gwei"])
+def test_coin_of_any_network_is_its_own(amount: str) -> None:
+    (row,) = rows(f"{PAGE}\n{page_line(amount)}\n".encode(), FORMAT_OPTIONS["explorers"])
+    assert moved(row)[0] == ("-5", "transfer", "native")

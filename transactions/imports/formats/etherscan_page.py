@@ -8,9 +8,15 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+from contacts.networks import NETWORKS
 from transactions.imports.formats import cells, etherscan
 from transactions.imports.formats.cells import Unreadable, shown
-from transactions.imports.formats.etherscan import ExplorerFile, Line
+from transactions.imports.formats.etherscan import (
+    EVM_NETWORKS,
+    FORMER_SYMBOLS,
+    ExplorerFile,
+    Line,
+)
 from transactions.imports.formats.etherscan_json import WEI
 
 COLUMNS = {
@@ -25,8 +31,11 @@ COLUMNS = {
     "nametag": ("from_nametag",),
     "value": ("amount",),
     "fee": ("txn fee",),
+    # Of what is searched for there are tokens too, whose contract is not told.
+    "asset": ("asset", "token"),
 }
 GWEI = 9
+COINS = {NETWORKS[slug].symbol.upper() for slug in EVM_NETWORKS} | set(FORMER_SYMBOLS)
 _with_unit = re.compile(r"([0-9][0-9,.]*(?:[eE]-?[0-9]+)?) ?([A-Za-z]*)").fullmatch
 
 
@@ -41,6 +50,11 @@ def amount_of(text: str) -> str:
     if not found:
         raise Unreadable(f"Amount {shown(text)} is not an amount and its unit, as in 0.5 ETH.")
     decimals = {"wei": WEI, "gwei": GWEI}.get(found[2].casefold(), 0)
+    if found[2] and not decimals and found[2].upper() not in COINS:
+        raise Unreadable(
+            f"Amount {shown(text)} is not of a network's own coin. Import the file of token "
+            "transfers, which tells the contract."
+        )
     value = cells.amount(found[1], "Amount", thousands=True)
     return f"{value.scaleb(-decimals):f}" if value else "0"
 
@@ -75,7 +89,7 @@ TRANSACTIONS = page(
     "etherscan-page-transactions",
     "Etherscan page: transactions",
     frozenset(SIDES | {"fee", "status"}),
-    frozenset({"parent"}),
+    frozenset({"parent", "asset"}),
     etherscan.transaction_row,
     has_one_row_each=True,
 )
@@ -83,6 +97,6 @@ INTERNAL = page(
     "etherscan-page-internal",
     "Etherscan page: internal transactions",
     frozenset(SIDES | {"parent"}),
-    frozenset({"fee"}),
+    frozenset({"fee", "asset"}),
     internal_row,
 )
