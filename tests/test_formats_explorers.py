@@ -1,5 +1,8 @@
 """Files and answers of explorers: what their records moved, one by one."""
 
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pytest
@@ -164,3 +167,87 @@ def test_amount_of_another_unit_than_a_coin_is_not_taken_for_the_coin(amount: st
 def test_coin_of_any_network_is_its_own(amount: str) -> None:
     (row,) = rows(f"{PAGE}\n{page_line(amount)}\n".encode(), FORMAT_OPTIONS["explorers"])
     assert moved(row)[0] == ("-5", "transfer", "native")
+
+
+def answer(*items: Mapping[str, object]) -> bytes:
+    shared = {
+        "timestamp": "2024-03-01T10:00:00.000000Z",
+        "block_number": 17,
+        "from": {"hash": ALICE},
+        "to": {"hash": BOB},
+    }
+    return json.dumps({"items": [{**shared, **item} for item in items]}).encode()
+
+
+def sent(**told: object) -> dict[str, object]:
+    return {
+        "hash": f"0x{'1' * 64}",
+        "value": "2000000000000000000",
+        "fee": {"type": "actual", "value": "42000000000000"},
+        "status": "ok",
+        "created_contract": None,
+        **told,
+    }
+
+
+def called(kind: str, number: int) -> dict[str, object]:
+    return {
+        "transaction_hash": f"0x{'1' * 64}",
+        "value": "2000000000000000000",
+        "success": True,
+        "error": None,
+        "type": kind,
+        "index": number,
+    }
+
+
+@pytest.mark.parametrize("kind", ["delegatecall", "callcode", "staticcall"])
+def test_call_in_the_callers_own_name_moves_nothing(kind: str) -> None:
+    content = answer(called("call", 1), called(kind, 2))
+    real, borrowed = rows(content, FORMAT_OPTIONS["explorers"])
+    assert moved(real) == [("-2", "transfer", "native")]
+    assert moved(borrowed) == [("0", "transfer", "native")]
+
+
+def test_call_in_the_callers_own_name_moves_nothing_in_csv_either() -> None:
+    content = sample("blockscout-internal.csv").replace(b",call,call,", b",call,delegatecall,")
+    first, _ = rows(content, FORMAT_OPTIONS["explorers"])
+    assert moved(first) == [("0", "transfer", "native")]
+
+
+def test_answer_of_nothing_but_contract_creations_is_recognised() -> None:
+    created = {"hash": f"0x{'c' * 40}"}
+    only = sent(to=None, created_contract=created, value="0")
+    (row,) = rows(answer(only), FORMAT_OPTIONS["explorers"])
+    assert row.method == "contract creation"
+    assert row.movements[0].counterparty == created["hash"]
+    other = sent(hash=f"0x{'2' * 64}")
+    _, row = rows(answer(only, other), FORMAT_OPTIONS["explorers"])
+    assert row.movements[0].counterparty == BOB
+
+
+def test_answer_of_nothing_but_single_nfts_is_recognised() -> None:
+    token = {"address_hash": f"0x{'c' * 40}", "symbol": "CUP", "name": "Cups", "decimals": None}
+    only = {"transaction_hash": f"0x{'1' * 64}", "token": token, "total": {"token_id": "9"}}
+    (row,) = rows(answer(only), FORMAT_OPTIONS["explorers"])
+    assert moved(row) == [("-1", "transfer", "CUP")]
+    assert row.movements[0].asset.token_id == "9"
+
+
+def test_decimals_are_the_tokens_where_the_amount_does_not_tell_them() -> None:
+    token = {"address_hash": f"0x{'c' * 40}", "symbol": "CUP", "name": "Cups", "decimals": "6"}
+    total = {"decimals": None, "value": "1500000"}
+    only = {"transaction_hash": f"0x{'1' * 64}", "token": token, "total": total}
+    (row,) = rows(answer(only), FORMAT_OPTIONS["explorers"])
+    assert moved(row) == [("-1.5", "transfer", "CUP")]
+
+
+def test_transaction_that_waits_for_a_block_is_pending_and_has_paid_no_fee() -> None:
+    most = {"type": "maximum", "value": "42000000000000"}
+    waiting = sent(timestamp=None, block_number=None, status=None, fee=most)
+    (row,) = rows(answer(waiting), FORMAT_OPTIONS["explorers"])
+    assert row.status == "pending"
+    assert moved(row) == [("-2", "transfer", "native")]
+    assert datetime.now(UTC) - row.timestamp < timedelta(minutes=5)
+    (reason,) = reasons(answer(sent(timestamp=None)), FORMAT_OPTIONS["explorers"])
+    assert "is not a time" in reason

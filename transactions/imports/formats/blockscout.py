@@ -2,11 +2,13 @@
 
 Of an address there are transactions, token transfers and internal transactions. Amounts and fees
 are in the smallest unit, and the column `UnixTimestamp` has a date. A fee can read `Max of 123`,
-which is none yet. Source: Blockscout's documentation and recorded answers.
+which is none yet. A list of what was of one kind alone has fewer columns. Source: Blockscout's
+documentation and recorded answers.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 from transactions.imports.formats import etherscan
@@ -16,19 +18,21 @@ from transactions.imports.formats.etherscan_json import WEI, scaled
 from transactions.imports.formats.reader import Record
 from transactions.imports.rows import Row
 
-# Our name for a column -> the names that it has in the files and the answers.
+# Our name for a column -> the names that it has in the files and the answers; where there are
+# several, the first that a line fills.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "txid": ("TxHash", "hash", "transaction_hash", "tx_hash"),
     "block": ("BlockNumber", "block_number", "block"),
     "unix": ("UnixTimestamp", "timestamp"),
     "sender": ("FromAddress", "from.hash"),
-    "receiver": ("ToAddress", "to.hash"),
+    "receiver": ("ToAddress", "to.hash", "to"),  # the last is empty: a contract was created
     "created": ("ContractAddress", "created_contract.hash"),
     "contract": (
         *("TokenContractAddress", "token.address", "token.address_hash", "token.contract_address"),
     ),
     "value": ("Value", "value"),
     "fee": ("Fee", "fee.value"),
+    "fee_type": ("fee.type",),
     "status": ("Status", "status", "success"),
     "error": ("ErrCode", "error"),
     "method": ("MethodName", "method"),
@@ -38,38 +42,59 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "transferred": ("TokensTransferred", "total.value"),
     "token_id": ("TokenID", "TokenId", "total.token_id"),
     "call": ("CallType", "TransactionIndex", "transaction_index", "index"),
+    "call_type": ("CallType", "type"),
     "gas_price": ("gas_price", "CurrentPrice"),
     "log": ("log_index",),
 }
-NAMES = {theirs: ours for ours, names in COLUMNS.items() for theirs in names}
+# Calls that run foreign code in the caller's own name. They print the value of the call around
+# them, which moved once.
+WITHOUT_VALUE = {"delegatecall", "callcode", "staticcall"}
 
 
 def columns_of(header: tuple[str, ...]) -> Iterable[str]:
-    return {NAMES[name] for name in header if name in NAMES}
+    found = {ours for ours, theirs in COLUMNS.items() if set(theirs) & set(header)}
+    # Of NFTs that are each the only one of their number no amount is told.
+    return found | {"transferred"} if "token_id" in found else found
 
 
 def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
-    places: dict[str, int] = {}
-    for place, name in enumerate(header):
-        if name in NAMES:
-            places.setdefault(NAMES[name], place)
+    places = {
+        ours: [header.index(name) for name in theirs if name in header]
+        for ours, theirs in COLUMNS.items()
+        if set(theirs) & set(header)
+    }
     is_token = "contract" in places
 
     def line_of(record: list[str]) -> Line:
-        found = {name: record[place].strip() for name, place in places.items()}
+        found = {
+            name: next((cell for at in there if (cell := record[at].strip())), "")
+            for name, there in places.items()
+        }
         blank = dict.fromkeys(Line._fields, "")
         line = {name: cell for name, cell in found.items() if name in blank}
         fee = found.get("fee", "")
         line |= {
-            "unix": found["unix"].replace(".000000Z", "Z"),
+            "unix": found["unix"].replace(".000000Z", "Z") or _now_if_waiting(found),
             "contract": found.get("contract" if is_token else "created", ""),
             "amount": amount_of(found, is_token=is_token),
-            "fee": scaled(fee, str(WEI), "Fee") if fee.isdecimal() else "",
+            "fee": scaled(fee, str(WEI), "Fee") if is_paid(fee, found) else "",
             "method": found.get("method", "")[:200],
         }
+        if found.get("call_type", "").casefold() in WITHOUT_VALUE:
+            line["amount"] = "0"
         return Line(**blank | line)
 
     return line_of
+
+
+def is_paid(fee: str, found: dict[str, str]) -> bool:
+    """Not what a waiting transaction can cost at most."""
+    return fee.isdecimal() and found.get("fee_type", "") != "maximum"
+
+
+def _now_if_waiting(found: dict[str, str]) -> str:
+    """What is in no block yet has no time but the one at which we first see it."""
+    return "" if found.get("block") else f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def amount_of(found: dict[str, str], *, is_token: bool) -> str:
