@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from files import moved, questions, reading, reasons, records, rows, sample
 
-from transactions.imports.rows import Options
+from transactions.imports.rows import Options, Row
 
 FILE = sample("kraken.csv")
 HEADER = "txid,refid,time,type,subtype,aclass,asset,amount,fee,balance"
@@ -113,12 +113,21 @@ def test_types(type_: str, subtype: str, ours: str) -> None:
     assert row.type == ours
 
 
+def test_withdrawal_that_comes_back_brings_its_fee() -> None:
+    away = line(type="withdrawal", amount="-4", fee="0.5", balance="5.5")
+    back = line(txid="L-2", type="withdrawal", amount="4", fee="-0.5", balance="10")
+    read = reading(file(away, back), Options())
+    sent, returned = (moved(row) for row in read.records if isinstance(row, Row))
+    assert sent == [("-4", "transfer", "EUR"), ("-0.5", "fee", "EUR")]
+    assert returned == [("4", "transfer", "EUR"), ("0.5", "transfer", "EUR")]
+    assert "The running balance agrees in the one line" in read.told[0]
+
+
 @pytest.mark.parametrize(
     ("cells", "why"),
     [
         ({"amount": ""}, "amount is empty"),
         ({"amount": "ten"}, "amount 'ten' is not a number"),
-        ({"fee": "-1"}, "fee '-1' is negative"),
         ({"refid": ""}, "refid is empty"),
         ({"time": "1.1.2024"}, "time '1.1.2024' is not a time"),
         ({"asset": "DOT.X9"}, "asset 'DOT.X9' has an ending that is not known"),

@@ -2,6 +2,7 @@
 
 One line is one movement, in UTC; the lines of one trade share `refid`. The fee is extra, in the
 line's own asset, and `balance` is the one before plus `amount` minus `fee`, which checks the file.
+A withdrawal that failed comes back with its fee, which is negative then.
 Lines without a `txid` are pending, and stand there once more when they are done. Read off files
 that people published; Kraken documents the columns in its support pages.
 """
@@ -140,10 +141,11 @@ def _row(record: Record, line: dict[str, str]) -> Row:
     amount = cells.number(line["amount"], "amount")
     if amount is None:
         raise Unreadable("amount is empty. Export the file again.")
-    fee = cells.amount(line["fee"], "fee") or ZERO
+    fee = cells.number(line["fee"], "fee") or ZERO
     movements = [Movement(amount, asset)] if amount or not fee else []
     if fee:
-        movements.append(Movement(fee.copy_negate(), asset, "fee"))
+        # What a source gives back of a fee is no fee.
+        movements.append(Movement(fee.copy_negate(), asset, "fee" if fee > 0 else "transfer"))
     if not line["refid"]:
         raise Unreadable("refid is empty. It tells which lines are one trade: export again.")
     return Row(
