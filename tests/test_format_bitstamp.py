@@ -33,6 +33,8 @@ def new(type_: str, subtype: str = "", amount: str = "1.5", fee: str = "") -> by
         ("Jan. 28, 2022, 12:13 AM", datetime(2022, 1, 28, 0, 13, tzinfo=UTC)),
         ("March 5, 2021, 12:30 PM", datetime(2021, 3, 5, 12, 30, tzinfo=UTC)),
         ("June 5, 2021, 1 p.m.", datetime(2021, 6, 5, 13, tzinfo=UTC)),
+        ("June 5, 2021, noon", datetime(2021, 6, 5, 12, tzinfo=UTC)),
+        ("June 5, 2021, midnight", datetime(2021, 6, 5, tzinfo=UTC)),
         ("July 31, 2021, 09:05 AM", datetime(2021, 7, 31, 9, 5, tzinfo=UTC)),
         ("Sept. 03, 2021, 11:59 PM", datetime(2021, 9, 3, 23, 59, tzinfo=UTC)),
     ],

@@ -44,7 +44,7 @@ WITHIN = {
 }
 _news_time = re.compile(
     r"([A-Za-z]{3})[a-z]*\.? ([0-9]{1,2}), ([0-9]{4}), "
-    r"([0-9]{1,2})(?::([0-9]{2}))? ?([APap])\.?[Mm]\.?"
+    r"(?:([0-9]{1,2})(?::([0-9]{2}))? ?([APap])\.?[Mm]\.?|(midnight|noon))"
 ).fullmatch
 
 
@@ -52,10 +52,11 @@ def time_of(text: str, context: Context):  # type: ignore[no-untyped-def]
     found = _news_time(text)
     if not found:
         return context.time(text, "Datetime")
-    name, day, year, hour, minute, half = found.groups()
+    name, day, year, hour, minute, half, word = found.groups()
     if name.casefold() not in MONTHS:
         raise Unreadable(f"Datetime {shown(text)} has no month that is known.")
-    hours = int(hour) % 12 + (12 if half.upper() == "P" else 0)
+    is_late = word == "noon" or (half or "").upper() == "P"
+    hours = int(hour or 12) % 12 + (12 if is_late else 0)
     month = MONTHS.index(name.casefold()) + 1
     return context.time(f"{year}-{month:02}-{day:0>2} {hours:02}:{minute or '00'}:00", "Datetime")
 
