@@ -107,6 +107,14 @@ FILES = {
             "2024-03-15 13:22:00 | reward | 1 DOT",
         ],
     ),
+    "cointracking-german.csv": (
+        "cointracking",
+        [
+            "2024-03-15 13:22:10 | trade | -615 EUR, 0.01 BTC, fee -1.5 EUR",
+            "2024-03-16 13:22:00 | deposit | 0.5 BTC",
+            "2024-03-17 13:22:00 | withdrawal | -0.25 BTC, fee -0.0001 BTC",
+        ],
+    ),
     "koinly.csv": (
         "koinly",
         [

@@ -2,13 +2,24 @@
 
 Three columns are called `Cur.`, each after the amount that it is of. The fee is beside both
 amounts. Dates are written as the account was set, sometimes in several ways in one file, in the
-account's time zone, which the file does not say. Source: files that people published.
+account's time zone, which the file does not say. A German account has German titles and types.
+Source: files that people published.
 """
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
 
 CURRENCY = ("cur.", "cur", "currency")
+GERMAN = {
+    "typ": "type",
+    "kauf": "buy",
+    "verkauf": "sell",
+    "gebühr": "fee",
+    "börse": "exchange",
+    "gruppe": "group",
+    "kommentar": "comment",
+    "datum": "date",
+}
 TYPES = {
     "trade": "trade",
     "swap (non taxable)": "trade",
@@ -35,14 +46,23 @@ TYPES = {
     "stolen": "lost",
     "other fee": "fee",
     "fork": "fork",
+    "einzahlung": "deposit",
+    "auszahlung": "withdrawal",
+    "einnahme": "income",
+    "ausgabe": "cost",
+    "geschenk": "gift",
+    "spende": "donation",
+    "verloren": "lost",
+    "gestohlen": "lost",
 }
 
 
 def columns(header: tuple[str, ...]) -> tuple[str, ...]:
     """Each currency named after the amount that it follows."""
+    names = [GERMAN.get(name.casefold(), name) for name in header]
     return tuple(
-        f"{header[place - 1]} currency" if place and name.casefold() in CURRENCY else name
-        for place, name in enumerate(header)
+        f"{names[place - 1]} currency" if place and name.casefold() in CURRENCY else name
+        for place, name in enumerate(names)
     )
 
 
