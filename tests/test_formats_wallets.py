@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from files import FORMAT_OPTIONS, reasons, records, sample, sample_lines
+from files import FORMAT_OPTIONS, moved, questions, reasons, records, rows, sample, sample_lines
 
-from transactions.imports.rows import Row
+from transactions.imports.rows import Options, Row
 
 FILES = {
     "electrum.csv": (
@@ -73,6 +73,42 @@ FILES = {
 def test_every_line_is_read_as_it_is_meant(name: str) -> None:
     format_name, expected = FILES[name]
     assert sample_lines(name, FORMAT_OPTIONS["wallets"]) == (format_name, expected)
+
+
+def trezor_lines(*lines: str) -> bytes:
+    header = sample("trezor.csv").splitlines()[0].decode()
+    start = "1710072000,10.3.2024,13:00:00 GMT+1"
+    return "\n".join([header, *(f"{start},{line}" for line in lines)]).encode()
+
+
+RECEIVED = f"RECV,0x{'1' * 64},,,0xa11ce0000000000000000000000000000000a11c,,{{}},,"
+SPENT = f"SENT,0x{'2' * 64},0.001,ETH,0xb0b000000000000000000000000000000000b0b0,,1,ETH,,"
+
+
+@pytest.mark.parametrize("token", ["25,USDT", "25,BNB"])
+def test_received_token_is_on_the_network_of_the_files_fees(token: str) -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    content = trezor_lines(RECEIVED.format(token), SPENT)
+    received, spent = rows(content, options)
+    assert received.network == spent.network == "ethereum"
+    assert moved(received) == [("25", "transfer", token.partition(",")[2])]
+
+
+def test_received_token_in_a_file_without_fees_cannot_be_placed() -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    (reason,) = reasons(trezor_lines(RECEIVED.format("25,USDT")), options)
+    assert "It cannot be told on which network it was" in reason
+
+
+def test_unknown_coin_of_an_account_without_an_evm_address_is_no_token_of_one() -> None:
+    other = (
+        f"2024-01-10T10:00:00.000Z,Confirmed,DOT,IN,1,0.01,0x{'5' * 64},Polkadot 1,14AbcDef,USD,1,1"
+    )
+    content = sample("ledger-live.csv") + other.encode() + b"\n"
+    assert questions(content, Options()) == []
+    for options in (Options(), Options(network="ethereum")):
+        (reason,) = reasons(content, options)
+        assert "Currency Ticker 'DOT' is not a coin that is known here" in reason
 
 
 @pytest.mark.parametrize("name", ["electrum.csv", "electrum-old.csv", "sparrow.csv", "btcpay.csv"])

@@ -63,10 +63,16 @@ class OperationsFile:
 
     def questions(self, table: Table, options: Options) -> list[Question]:
         known = networks_of(table)
+        # What is not of an EVM address is of a coin that is not known here, and is rejected.
         open_ = next(
-            (line for line in lines_of(table) if not network_in(line, known, options)), None
+            (
+                line
+                for line in lines_of(table)
+                if _is_evm(line["account xpub"]) and not network_in(line, known, options)
+            ),
+            None,
         )
-        if open_ is None or not open_["operation hash"].startswith("0x"):
+        if open_ is None:
             return []
         text = (
             f"On which network are the tokens of {open_['account name']}, such as "
@@ -97,7 +103,13 @@ def networks_of(table: Table) -> dict[str, str]:
 
 
 def network_in(line: Line, known: dict[str, str], options: Options) -> str:
-    return known.get(line["account xpub"]) or network_of(line["currency ticker"]) or options.network
+    account = line["account xpub"]
+    said = options.network if _is_evm(account) else ""
+    return known.get(account) or network_of(line["currency ticker"]) or said
+
+
+def _is_evm(account: str) -> bool:
+    return bool(address_of(account, "ethereum"))
 
 
 def read_row(record: Record, line: Line, network: str) -> Row:

@@ -2,7 +2,8 @@
 
 A line is an output: of a transaction with several the fee stands in one of them, and never on
 what came in. `Timestamp` is in Unix seconds; the oldest generation has `Date & Time` instead, whose
-zone is asked for. Tokens are told by their symbol alone. Source: files that people published.
+zone is asked for. Tokens are told by their symbol alone; the network is that of the account, whose
+coin the fees are in. Source: files that people published.
 """
 
 import re
@@ -67,10 +68,15 @@ class TransactionsFile:
         if questions := self.questions(table, options):
             raise FileError(" ".join(question.text for question in questions))
         zone = options.timezone or UTC
-        read = old_row if is_oldest(table) else new_row
-        rows: Iterator[Row | Rejected] = rows_of(
-            table, lambda record: read(record, line_of(record, table.header), zone)
-        )
+        network = "" if is_oldest(table) else network_of_fees(table)
+
+        def read(record: Record) -> Row:
+            line = line_of(record, table.header)
+            if is_oldest(table):
+                return old_row(record, line, zone)
+            return new_row(record, line, network)
+
+        rows: Iterator[Row | Rejected] = rows_of(table, read)
         return Reading(options, rows)
 
 
@@ -78,13 +84,20 @@ def is_oldest(table: Table) -> bool:
     return "date & time" in {name.casefold() for name in table.header}
 
 
-def new_row(record: Record, line: Line, zone: tzinfo) -> Row:
-    fee_unit = line.get("fee unit", "")
-    network = network_of(fee_unit) or network_of(line["amount unit"])
+def network_of_fees(table: Table) -> str:
+    """The network that all fees of the file are of; empty where there is none, or several."""
+    found = {network_of(line.get("fee unit", "")) for line in lines_of(table)} - {""}
+    return found.pop() if len(found) == 1 else ""
+
+
+def new_row(record: Record, line: Line, network_of_file: str) -> Row:
+    network = (
+        network_of(line.get("fee unit", "")) or network_of_file or network_of(line["amount unit"])
+    )
     if not network:
         raise Unreadable(
-            f"Amount unit {shown(line['amount unit'])} is not a coin that is known here, and the "
-            "line names no coin of its fee. It cannot be told on which network it was."
+            f"Amount unit {shown(line['amount unit'])} is not a coin that is known here, and no "
+            "line names the coin of a fee. It cannot be told on which network it was."
         )
     amount, asset = _amount(line["amount"], line["amount unit"], network)
     fee = cells.amount(line["fee"], "Fee", thousands=True)
