@@ -37,7 +37,7 @@ _numeric_date = re.compile(
 ).fullmatch
 _iso_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _money = re.compile(
-    r"([+-]?) *(?:[^\W\d_]{1,3}|[^\w\s.,+-])? *([+-]?) *([0-9][0-9,.]*(?:[eE]-?[0-9]+)?)"
+    r"([+-]?) *(?:[^\W\d_]{0,3}[^\w\s.,+-]?) *([+-]?) *([0-9][0-9,.]*(?:[eE]-?[0-9]+)?)"
 ).fullmatch
 _evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
 _hex_txid = re.compile(r"[0-9a-f]{64}").fullmatch
@@ -127,7 +127,7 @@ def _unusual_number(plain: str, text: str, column: str) -> Decimal:
 
 
 def money(text: str, column: str) -> Decimal | None:
-    """A number with a sign of currency before it: `€1,234.50`, `-$3`; None where it is unknown."""
+    """A number with a sign of currency before it: `€1,234.50`, `-CA$3`; None where unknown."""
     if text in UNKNOWN:
         return None
     found = _money(text.replace("\N{MINUS SIGN}", "-"))
