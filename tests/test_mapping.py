@@ -15,6 +15,7 @@ from factories import make_user
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.mapped import pointed
+from transactions.imports.formats.reader import open_any
 from transactions.imports.importer import import_batch, new_batch
 from transactions.imports.rows import FileError
 from transactions.imports.undo import undo
@@ -194,3 +195,19 @@ def test_point_that_groups_no_three_digits_is_refused(text: str) -> None:
 def test_decimal_comma_is_read_with_its_groups() -> None:
     for text, told in {"1.234.567,89": "1234567.89", "-0,5": "-0.5", "7": "7", "": ""}.items():
         assert pointed(text, "Sum") == told
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "line"),
+    [
+        ("Day;Sum;Text\n1.2.2024;1,50;Rent, May, flat, house\n2.2.2024;2;x\n", 3, 1),
+        ("Day;Sum;Text\n1.2.2024;1,50;Rent, May, flat, house\n", 3, 1),
+        ("Day\tSum\tText\n1.2.2024\t1\ta; b; c; d\n", 3, 1),
+        ("My, bank, of, all, banks\n\nDay;Sum;Text;\n1.2.2024;1,50;x;\n", 3, 3),
+        ("Day;Sum;Text\n1.2.2024;1;x;\n1.2.2024;2;x;\n", 3, 1),
+        ('Day;Sum;Text\n1.2.2024;1;"x\ny"\n', 3, 1),
+    ],
+)
+def test_header_is_the_line_that_others_are_like(content: str, columns: int, line: int) -> None:
+    table = open_any(BytesIO(content.encode()), "bank.csv")
+    assert (len(table.header), table.header_line, table.header[0]) == (columns, line, "Day")

@@ -151,22 +151,34 @@ def _columns(line: str) -> list[str]:
 
 
 def open_any(file: BinaryIO, file_name: str) -> Table:
-    """A file of an unknown kind as a table: its header is the longest of its first lines."""
+    """A file of an unknown kind as a table: its header is the longest of its first lines that is
+    followed by lines of as many cells, which a text with another delimiter in it hardly is."""
     encoding = encoding_of(file)
     if json_table.is_json(file):
         raise FileError("A JSON file has no columns that could be mapped.")
-    found: list[tuple[int, int, str, tuple[str, ...]]] = []
     with closing(lines_of(file, encoding)) as lines:
-        for number, line in enumerate(islice(lines, HEADER_WITHIN), 1):
-            for delimiter in DELIMITERS:
-                header = _header_cells(line, delimiter)
-                found.append((len(header), -number, delimiter, header))
-    width, number, delimiter, header = max(found, default=(0, 0, ",", ()))
+        first = list(islice(lines, HEADER_WITHIN + 1))
+    found: list[tuple[bool, int, int, str, tuple[str, ...]]] = []
+    for number, line in enumerate(first[:HEADER_WITHIN], 1):
+        for delimiter in DELIMITERS:
+            header = _header_cells(line, delimiter)
+            fits = any(_is_under(header, below, delimiter) for below in first[number:])
+            found.append((fits, len(header), -number, delimiter, header))
+    _, width, number, delimiter, header = max(found, default=(False, 0, 0, ",", ()))
     if width < 2:
         raise FileError("No line of the file's beginning has columns. Is it a table?")
     table = Table(file, encoding, delimiter, header, -number, file_name)
     _check_header(table, may_repeat=False)
     return table
+
+
+def _is_under(header: tuple[str, ...], line: str, delimiter: str) -> bool:
+    """Whether a line has a cell for each column; more only where they are empty."""
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return False
+    return len(cells) >= len(header) > 1 and not any(map(str.strip, cells[len(header) :]))
 
 
 def _unknown_columns(found: list[str], formats: Sequence[Format]) -> UnknownColumns:
