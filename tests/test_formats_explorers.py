@@ -251,3 +251,12 @@ def test_transaction_that_waits_for_a_block_is_pending_and_has_paid_no_fee() -> 
     assert datetime.now(UTC) - row.timestamp < timedelta(minutes=5)
     (reason,) = reasons(answer(sent(timestamp=None)), FORMAT_OPTIONS["explorers"])
     assert "is not a time" in reason
+
+
+def test_record_that_says_its_result_is_read_alone_as_well() -> None:
+    told = {**json.loads(answer(sent()))["items"][0], "result": "success"}
+    (row,) = rows(json.dumps(told).encode(), FORMAT_OPTIONS["explorers"])
+    assert moved(row)[0] == ("-2", "transfer", "native")
+    # As it is downloaded where it was left out.
+    (again,) = rows(b"\r\n" + row.raw.encode() + b"\r\n", FORMAT_OPTIONS["explorers"])
+    assert moved(again) == moved(row)

@@ -14,6 +14,7 @@ from transactions.imports.rows import FileError, Table
 
 MAX_SIZE = 64 * 1024 * 1024
 _half = re.compile("[\ud800-\udfff]")
+HASHES = {"hash", "transaction_hash"}
 LISTS = ("result", "res", "items", "data")
 
 
@@ -64,7 +65,8 @@ def records_of(answer: Any) -> list[dict[str, Any]]:
     records = answer
     if isinstance(answer, dict):
         name = next((name for name in LISTS if name in answer), None)
-        records = answer[name] if name else [answer]
+        # A record has a hash, and may say that its result is success.
+        records = answer[name] if name and not answer.keys() & HASHES else [answer]
     if isinstance(records, str):
         raise FileError(f"The explorer answered with an error: {shown(records)}. Ask it again.")
     if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
