@@ -100,6 +100,25 @@ def test_received_token_in_a_file_without_fees_cannot_be_placed() -> None:
     assert "It cannot be told on which network it was" in reason
 
 
+def oldest(*times: str) -> bytes:
+    header = sample("trezor-old.csv").splitlines()[0].decode()
+    lines = (f"{time};RECV;{n:064};3J98;0.0001 BTC;+0.5 BTC" for n, time in enumerate(times))
+    return "\n".join([header, *lines]).encode()
+
+
+def test_order_of_day_and_month_is_told_by_a_day_beyond_the_twelfth_or_asked() -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    told = rows(oldest("1/5/2020 02:00:00 PM", "12/31/2020 02:00:00 PM"), options)
+    assert [(row.timestamp.month, row.timestamp.day) for row in told] == [(1, 5), (12, 31)]
+    open_ = oldest("1/5/2020 02:00:00 PM")
+    (question,) = questions(open_, options)
+    assert (question.option, question.choices) == ("date_order", ("dmy", "mdy"))
+    (row,) = rows(open_, replace(options, date_order="dmy"))
+    assert (row.timestamp.month, row.timestamp.day) == (5, 1)
+    assert moved(row) == [("0.5", "transfer", "native")]
+    assert questions(oldest("1.5.2020 14:00:00", "2020-05-01 14:00"), options) == []
+
+
 def test_unknown_coin_of_an_account_without_an_evm_address_is_no_token_of_one() -> None:
     other = (
         f"2024-01-10T10:00:00.000Z,Confirmed,DOT,IN,1,0.01,0x{'5' * 64},Polkadot 1,14AbcDef,USD,1,1"

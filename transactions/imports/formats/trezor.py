@@ -40,7 +40,7 @@ OLDEST = {"date & time", "type", "transaction id", "addresses", "fee", "total"}
 OUT, IN = {"SENT"}, {"RECV", "RECEIVED"}
 MOVES_NOTHING = {"SELF", "FAILED", "JOINT", "CONTRACT", "UNKNOWN"}
 _token_id = re.compile(r"ID ([0-9]+)").fullmatch
-_with_unit = re.compile(r"(-?[0-9][0-9.,]*) ?([A-Za-z]*)").fullmatch
+_with_unit = re.compile(r"([+-]?[0-9][0-9.,]*) ?([A-Za-z]*)").fullmatch
 
 
 class TransactionsFile:
@@ -62,6 +62,10 @@ class TransactionsFile:
             example = next((line["date & time"] for line in lines_of(table)), "")
             text = f"In which time zone was the file exported? It has times such as {example}."
             found.append(Question("timezone", text))
+        if is_oldest(table) and not options.date_order and cells.is_order_open(times_of(table)):
+            example = next(time for time in times_of(table) if cells.is_order_open([time]))
+            text = f"Is {example} a day before a month, or a month before a day?"
+            found.append(Question("date_order", text, ("dmy", "mdy")))
         return found
 
     def read(self, table: Table, options: Options) -> Reading:
@@ -69,11 +73,12 @@ class TransactionsFile:
             raise FileError(" ".join(question.text for question in questions))
         zone = options.timezone or UTC
         network = "" if is_oldest(table) else network_of_fees(table)
+        order = cells.order_of(times_of(table)) or options.date_order
 
         def read(record: Record) -> Row:
             line = line_of(record, table.header)
             if is_oldest(table):
-                return old_row(record, line, zone)
+                return old_row(record, line, zone, order)
             return new_row(record, line, network)
 
         rows: Iterator[Row | Rejected] = rows_of(table, read)
@@ -82,6 +87,10 @@ class TransactionsFile:
 
 def is_oldest(table: Table) -> bool:
     return "date & time" in {name.casefold() for name in table.header}
+
+
+def times_of(table: Table) -> list[str]:
+    return [line.get("date & time", "") for line in lines_of(table)]
 
 
 def network_of_fees(table: Table) -> str:
@@ -107,7 +116,7 @@ def new_row(record: Record, line: Line, network_of_file: str) -> Row:
     )
 
 
-def old_row(record: Record, line: Line, zone: tzinfo) -> Row:
+def old_row(record: Record, line: Line, zone: tzinfo, order: str) -> Row:
     found = _with_unit(line["total"])
     network = network_of(found[2]) if found else ""
     if not found or not network:
@@ -115,7 +124,7 @@ def old_row(record: Record, line: Line, zone: tzinfo) -> Row:
     fee = _with_unit(line["fee"])
     amount = cells.number(found[1], "Total", thousands=True) or ZERO
     paid = cells.amount(fee[1], "Fee", thousands=True) if fee else None
-    timestamp = cells.written_time(line["date & time"], "Date & Time", zone)
+    timestamp = cells.written_time(line["date & time"], "Date & Time", zone, order)
     address = line["addresses"].split()[0] if len(line["addresses"].split()) == 1 else ""
     return _row(record, line, timestamp, network, amount.copy_abs(), NATIVE, paid, address, "")
 
