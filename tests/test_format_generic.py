@@ -267,6 +267,16 @@ def test_unknown_column_is_refused_with_the_likely_name() -> None:
         questions(content, KRAKEN)
 
 
+def test_nothing_of_no_currency_is_left_out() -> None:
+    content = (
+        b"Date,Sent Amount,Sent Currency,Received Amount,Received Currency,"
+        b"Fee Amount,Fee Currency\n"
+        b"2024-01-02 10:00,0,,2,BTC,0.00,\n"
+    )
+    (row,) = rows(content, KRAKEN)
+    assert moved(row) == [("2", "transfer", "BTC")]
+
+
 # Rows that are rejected
 
 SENT = "Sent Amount,Sent Currency"

@@ -209,7 +209,7 @@ def _own_address(wallet: str, network: str) -> str:
 def leg_of(place: Place, amount: str, currency: str, contract: str, side: str) -> Leg:
     """`side` is Sent, Received or Fee, as in the columns' names."""
     value = cells.amount(amount, f"{side} Amount")
-    if value is None and (not currency or side == "Fee"):
+    if (not value and not currency) or (value is None and side == "Fee"):
         return Leg(None, AssetName("code"))
     if value is None:
         raise Unreadable(f"{side} Currency is {shown(currency)}, but {side} Amount is empty.")
