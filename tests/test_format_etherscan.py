@@ -338,6 +338,11 @@ def test_line_of_other_people_is_rejected() -> None:
         (b'"0.000441"', b'"1e99"', "Line 3: TxnFee '1e99' has 100 digits before the point"),
         (b'"16700001"', b'"soon"', "Line 2: Blockno 'soon' is not a block number."),
         (b'"Error(0)"', b'"odd"', "Line 5: Status 'odd' is neither empty nor an error."),
+        (
+            b"2023-03-01 08:00:00",
+            b"3/1/2023 8:00",
+            "Line 2: DateTime '3/1/2023 8:00' is not as explorers write it. A spreadsheet",
+        ),
         (b"1677657600", b"0", "Line 2: UnixTimestamp '0' is outside the years 2009 to 2100."),
         (b"1677657600", b"1.6E9", "Line 2: UnixTimestamp '1.6E9' is not a time in Unix"),
         (b'"Rent, March"', b'"\x07"', "Line 3: PrivateNote contains a control character."),

@@ -174,7 +174,13 @@ def _written_time(text: str) -> datetime:
 
 
 def _check_same_time(moment: datetime, line: Line) -> None:
-    written = _written_time(line.time)
+    try:
+        written = _written_time(line.time)
+    except Unreadable:
+        raise Unreadable(
+            f"DateTime {shown(line.time)} is not as explorers write it. A spreadsheet has changed "
+            "the file, and amounts lose digits there too: export it again, and import it as it is."
+        ) from None
     if written != moment:
         raise Unreadable(
             f"UnixTimestamp {line.unix} is {moment:%Y-%m-%d %H:%M:%S} UTC, but DateTime says "
