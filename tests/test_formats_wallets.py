@@ -119,6 +119,26 @@ def test_order_of_day_and_month_is_told_by_a_day_beyond_the_twelfth_or_asked() -
     assert questions(oldest("1.5.2020 14:00:00", "2020-05-01 14:00"), options) == []
 
 
+def test_one_address_has_accounts_on_several_networks() -> None:
+    address = "0xa11ce0000000000000000000000000000000a11c"
+    lines = [
+        f"BNB,IN,4,,0x{'1' * 64},Ethereum 1",
+        f"ETH,OUT,1.001,0.001,0x{'2' * 64},Ethereum 1",
+        f"MATIC,OUT,5.01,0.01,0x{'3' * 64},Polygon 1",
+        f"USDC,IN,7,,0x{'4' * 64},Polygon 1",
+    ]
+    header = sample("ledger-live.csv").splitlines()[0].decode()
+    start = "2024-01-10T10:00:00.000Z,Confirmed"
+    content = "\n".join([header, *(f"{start},{line},{address},USD,1,1" for line in lines)])
+    read = rows(content.encode(), Options())
+    assert [(row.network, moved(row)[0]) for row in read] == [
+        ("ethereum", ("4", "transfer", "BNB")),
+        ("ethereum", ("-1", "transfer", "native")),
+        ("polygon", ("-5", "transfer", "native")),
+        ("polygon", ("7", "transfer", "USDC")),
+    ]
+
+
 def test_unknown_coin_of_an_account_without_an_evm_address_is_no_token_of_one() -> None:
     other = (
         f"2024-01-10T10:00:00.000Z,Confirmed,DOT,IN,1,0.01,0x{'5' * 64},Polkadot 1,14AbcDef,USD,1,1"

@@ -93,19 +93,28 @@ class OperationsFile:
         return Reading(options, rows)
 
 
-def networks_of(table: Table) -> dict[str, str]:
-    """Account -> its network, by the line of a coin that has one."""
-    found: dict[str, str] = {}
+def networks_of(table: Table) -> dict[tuple[str, str], str]:
+    """Account -> its network, by the line of a coin that has one.
+
+    One address has accounts on several networks, and a token can be called as another network's
+    coin, but has no fee of its own.
+    """
+    coins: dict[tuple[str, str], str] = {}
+    others: dict[tuple[str, str], str] = {}
     for line in lines_of(table):
         if network := network_of(line["currency ticker"]):
-            found.setdefault(line["account xpub"], network)
-    return found
+            found = coins if line["operation fees"] else others
+            found.setdefault(account_of(line), network)
+    return others | coins
 
 
-def network_in(line: Line, known: dict[str, str], options: Options) -> str:
-    account = line["account xpub"]
-    said = options.network if _is_evm(account) else ""
-    return known.get(account) or network_of(line["currency ticker"]) or said
+def account_of(line: Line) -> tuple[str, str]:
+    return line["account name"], line["account xpub"]
+
+
+def network_in(line: Line, known: dict[tuple[str, str], str], options: Options) -> str:
+    said = options.network if _is_evm(line["account xpub"]) else ""
+    return known.get(account_of(line)) or network_of(line["currency ticker"]) or said
 
 
 def _is_evm(account: str) -> bool:
