@@ -94,6 +94,13 @@ def test_received_token_is_on_the_network_of_the_files_fees(token: str) -> None:
     assert moved(received) == [("25", "transfer", token.partition(",")[2])]
 
 
+def test_nft_is_called_as_its_code() -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    received, _ = rows(trezor_lines(RECEIVED.format("ID 12,Cups"), SPENT), options)
+    assert moved(received) == [("1", "transfer", "CUPS#12")]
+    assert received.movements[0].asset.code == "CUPS#12"
+
+
 def test_received_token_in_a_file_without_fees_cannot_be_placed() -> None:
     options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
     (reason,) = reasons(trezor_lines(RECEIVED.format("25,USDT")), options)

@@ -133,7 +133,9 @@ def _amount(text: str, unit: str, network: str) -> tuple[Decimal, AssetName]:
     """An NFT's amount is its number, such as `ID 123`; there is one of it."""
     token = _token_id(text)
     if token:
-        return Decimal(1), AssetName("code", f"{unit}#{token[1]}", symbol=f"{unit} #{token[1]}")
+        # Called as its code, which is all that our export has of it.
+        code = cells.line_text(f"{unit}#{token[1]}", "Amount unit", cells.MAX_LABEL).upper()
+        return Decimal(1), AssetName("code", code, symbol=code)
     amount = cells.number(text, "Amount", thousands=True)
     if amount is None:
         raise Unreadable("Amount is empty. Export the file again.")
