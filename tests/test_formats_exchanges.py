@@ -1,7 +1,9 @@
 """Files of exchanges and of portfolio programs: what their lines moved, line by line."""
 
 import pytest
-from files import FORMAT_OPTIONS, sample_lines
+from files import FORMAT_OPTIONS, rows, sample, sample_lines
+
+from transactions.imports.rows import Options
 
 FILES = {
     "coinbase.csv": (
@@ -156,3 +158,13 @@ FILES = {
 def test_every_line_is_read_as_it_is_meant(name: str) -> None:
     format_name, expected = FILES[name]
     assert sample_lines(name, FORMAT_OPTIONS["exchanges"]) == (format_name, expected)
+
+
+def test_nfts_of_one_contract_are_each_another() -> None:
+    header = sample("rotki-events.csv").splitlines()[0].decode()
+    contract = f"0x{'Ab' * 20}"
+    kinds = [f"erc721:{contract}/7", f"erc1155:{contract}/8", f"erc20:{contract}"]
+    lines = [f"Deposit,kraken,eip155:1/{kind},1,,,,1658912400000" for kind in kinds]
+    read = rows("\n".join([header, *lines]).encode(), Options())
+    codes = [row.movements[0].asset.code for row in read]
+    assert codes == [f"{contract.upper()}#7", f"{contract.upper()}#8", contract.upper()]

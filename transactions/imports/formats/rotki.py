@@ -40,7 +40,7 @@ KNOWN = {
     "0x514910771af9ca656af840dff83e8264ecf986ca": "LINK",
 }
 _identifier = re.compile(
-    r"eip155:[0-9]+/(?:erc20|erc721|erc1155):(0x[0-9a-fA-F]{40})(?:/[0-9]+)?"
+    r"eip155:[0-9]+/(?:erc20|erc721|erc1155):(0x[0-9a-fA-F]{40})(?:/([0-9]+))?"
 ).fullmatch
 
 
@@ -50,8 +50,12 @@ def time_of(text: str) -> datetime:
 
 
 def code(text: str) -> str:
+    """An NFT's has its number, since each of a contract is another."""
     found = _identifier(text)
-    return KNOWN.get(found[1].lower(), found[1]) if found else text
+    if not found:
+        return text
+    name = KNOWN.get(found[1].lower(), found[1])
+    return f"{name}#{found[2]}" if found[2] else name
 
 
 def read_event(line: Line, context: Context) -> Told:
