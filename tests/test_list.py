@@ -18,8 +18,8 @@ from factories import (
     make_wallet,
 )
 
+from transactions import views
 from transactions.models import Entry
-from txsite import tables
 
 pytestmark = pytest.mark.django_db
 
@@ -304,7 +304,7 @@ def count_in(page: str) -> str:
 def test_list_is_counted_up_to_a_limit_and_exactly_when_asked(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "MAX_COUNT", 2)
+    monkeypatch.setattr(views, "MAX_COUNT", 2)
     for _ in range(2):
         make_transaction()
     assert count_in(get(viewer)) == "2"

@@ -18,7 +18,7 @@ def page(query: str) -> Page:
     filterset = TransactionFilter(query_dict, queryset=Transaction.objects.all())
     form = list_form(query_dict, filterset)
     assert form.is_valid(), form.errors
-    return form.page(filterset.qs)
+    return form.page(filterset.in_order(form.cleaned_data["sort"]))
 
 
 def walk(query: str) -> Iterator[Page]:
@@ -161,6 +161,10 @@ def test_cursor_that_was_not_given_out_is_an_error(db: None, bad: str) -> None:
         cursor("amount", "n", "NaN", 1),
         cursor("amount", "n", "1e999999", 1),
         cursor("amount", "n", "abc", 1),
+        cursor("type", "n", "send", 1),
+        cursor("type", "n", "send", 1, "no time"),
+        cursor("type", "n", "send", 1, "2024-01-01T00:00:00+00:00", "2024-01-01T00:00:00+00:00"),
+        cursor("note", "n", "a", 1, "2024-01-01T00:00:00+00:00"),
     ],
 )
 def test_cursor_with_a_value_no_row_can_have_is_an_error(seven: list[int], bad: str) -> None:

@@ -46,7 +46,7 @@ class Root:
         return Q(**{f"{self.prefix}{name}": value for name, value in wanted.items()})
 
     def filter(self, condition: Q) -> QuerySet[Any]:
-        return self.model._default_manager.filter(condition)
+        return self.model._default_manager.filter(condition).order_by()
 
 
 TRANSACTIONS = Root(Transaction, "pk", "")
@@ -234,15 +234,13 @@ def looked_up(text: str) -> Word:
 
 
 def own_texts(root: Root, text: str) -> list[Q]:
-    """The id begins with the word, whatever its case, or the note has it."""
-    small = text.lower()
-    hashes = [root.has(txid__startswith=one) for one in {text, small, f"0x{small}"}]
-    return [
-        *hashes,
-        root.has(external_id__istartswith=text),
-        # Notes alone are in the index of their parts.
-        ~root.has(note="") & root.has(note__icontains=text),
-    ]
+    """The id begins with the word, in capitals or small letters too, or the note has it."""
+    written = sorted({text, text.lower(), text.upper()})
+    begins = [root.has(external_id__startswith=one) for one in written]
+    begins += [root.has(txid__startswith=one) for one in [*written, f"0x{text.lower()}"]]
+    # Notes alone are in the index of their parts.
+    noted = ~root.has(note="") & root.has(note__icontains=text)
+    return [Q(*begins, _connector=Q.OR), noted]
 
 
 def has_word(root: Root, word: Word) -> Q:

@@ -15,18 +15,17 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
-from django.db.models import F, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, Left, Lower
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Left, Lower
 from django.http import QueryDict
 from django.utils.functional import cached_property
 
 from contacts.addresses import AddressError, families_of, normalise, recognise
 from contacts.models import Address, Contact
-from transactions.conditions import TRANSACTIONS, Term, conditions, entries_of, looked_up
+from transactions.conditions import TRANSACTIONS, Term, conditions, looked_up
 from transactions.models import (
     MAX_DECIMALS,
     MAX_INTEGER_DIGITS,
-    AmountField,
     Asset,
     Label,
     Status,
@@ -34,8 +33,8 @@ from transactions.models import (
     TransactionType,
     Wallet,
 )
-from transactions.ways import TimeRows, by_time
-from txsite.tables import ListForm, Ordering
+from transactions.ways import SumRows, TimeRows, by_time, moved
+from txsite.tables import ListForm, Ordering, QuerySetRows, Rows
 
 MAX_VALUES = 50
 MAX_LENGTH = 200
@@ -228,6 +227,10 @@ class AmountFilter(django_filters.Filter):
 DIRECTIONS = [("in", "In"), ("out", "Out")]
 
 
+# Filters each of which has an index.
+PLAIN = {"wallet", "asset", "address", "type", "status", "label", "contact"}
+
+
 class TransactionFilter(django_filters.FilterSet):
     """Which transactions: every filter of `/transactions/`, with its order and place.
 
@@ -262,23 +265,25 @@ class TransactionFilter(django_filters.FilterSet):
     def filter_queryset(self, queryset: QuerySet[Transaction]) -> QuerySet[Transaction]:
         return queryset.filter(conditions(self.form.cleaned_data, TRANSACTIONS))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether an index alone tells the transactions."""
+        asked = {name for name, terms in self.form.cleaned_data.items() if terms}
+        return (len(asked) < 2 and asked <= PLAIN) or asked <= {"date_after", "date_before"}
+
     @cached_property
     def by_time(self) -> TimeRows:
         """The same transactions in the order of time, found by what narrows them down."""
         return TimeRows(by_time(self.form.cleaned_data))
 
-
-def moved(asset: int, kind: str) -> Any:
-    """The exact sum of a transaction's movements (or fees) of one asset."""
-    sums = (
-        entries_of(TRANSACTIONS)
-        .filter(asset=asset, kind=kind)
-        .order_by()
-        .values("transaction")
-        .annotate(total=Sum("amount"))
-        .values("total")
-    )
-    return Coalesce(Subquery(sums), Value(Decimal(0)), output_field=AmountField())
+    def in_order(self, sort: str) -> Rows:
+        """The same transactions for a list that is sorted by this."""
+        name = sort.removeprefix("-")
+        if name == "time":
+            return self.by_time
+        if name in ("amount", "fee"):
+            return SumRows(self.form.cleaned_data, one_asset(self)[0])
+        return QuerySetRows(self.qs)
 
 
 NEEDS_ONE_ASSET = "Sorting by amount or fee needs exactly one asset: filter by it first."
@@ -293,8 +298,8 @@ def list_form(query: QueryDict, filterset: TransactionFilter) -> ListForm:
     assets = one_asset(filterset)
     by_asset = (
         {
-            "amount": Ordering(moved(assets[0], "transfer"), "number", newest_first=True),
-            "fee": Ordering(moved(assets[0], "fee"), "number"),
+            "amount": Ordering(moved("transfer"), "number", newest_first=True),
+            "fee": Ordering(moved("fee"), "number"),
         }
         if assets
         else {}

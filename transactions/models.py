@@ -358,6 +358,12 @@ class Transaction(models.Model):
                 condition=Q(txid__isnull=False),
                 name="transaction_txid_begins",
             ),
+            models.Index(
+                fields=["external_id"],
+                opclasses=["text_pattern_ops"],
+                condition=Q(external_id__isnull=False),
+                name="transaction_id_begins",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from transactions.filters import DIRECTIONS, TransactionFilter, list_form, told
 from transactions.listing import listed
 from transactions.models import Asset, Label, Status, Transaction, TransactionType, Wallet
 from transactions.tables import TransactionTable
-from txsite.tables import ListForm, Page, QuerySetRows, RowCount, Rows
+from txsite.tables import MAX_COUNT, ListForm, Page, RowCount
 
 MAX_COMPLETIONS = 20
 
@@ -29,7 +29,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
     filterset = TransactionFilter(request.GET, queryset=Transaction.objects.only("timestamp"))
     place = list_form(request.GET, filterset)
     is_valid = place.is_valid() and filterset.is_valid()
-    page = place.page(rows_for(filterset, place)) if is_valid else Page([], None, None)
+    page = page_of(filterset, place) if is_valid else Page([], None, None)
     parts = told(request.GET)
     context = {
         "filter": filterset,
@@ -54,12 +54,15 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
     return render(request, "transactions/list.html", context, status=200 if is_valid else 400)
 
 
+def page_of(filterset: TransactionFilter, place: ListForm) -> Page:
+    return place.page(filterset.in_order(place.cleaned_data["sort"]))
+
+
 def row_count(filterset: TransactionFilter, place: ListForm) -> RowCount:
-    return RowCount.of(filterset.by_time, is_asked=place.cleaned_data["count"] == "exact")
-
-
-def rows_for(filterset: TransactionFilter, place: ListForm) -> Rows:
-    return filterset.by_time if place.ordering.kind == "time" else QuerySetRows(filterset.qs)
+    """Where several conditions have to be looked at row by row, fewer are counted unasked."""
+    if place.cleaned_data["count"] == "exact":
+        return RowCount.of(filterset.by_time, None)
+    return RowCount.of(filterset.by_time, MAX_COUNT if filterset.is_plain else MAX_COUNT // 10)
 
 
 @require_safe

@@ -6,9 +6,11 @@ index: one for each address of a contact, say, of which a page needs the first r
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from contacts.models import Address
 from transactions.conditions import (
@@ -26,7 +28,7 @@ from transactions.conditions import (
     own_texts,
     wanted,
 )
-from transactions.models import Wallet
+from transactions.models import AmountField, Wallet
 from txsite.tables import Ordering, Place, beyond
 
 MAX_WAYS = 50
@@ -47,7 +49,7 @@ class Way:
 
     def keys(self) -> QuerySet[Any]:
         """(timestamp, id) of each, without order."""
-        rows = self.root.filter(self.condition).order_by().values_list("timestamp", self.root.key)
+        rows = self.root.filter(self.condition).values_list("timestamp", self.root.key)
         return rows.distinct() if self.root is ENTRIES else rows
 
     def narrowed(self, asked: dict[str, Any], *, but: str) -> "Way":
@@ -87,6 +89,38 @@ class TimeRows:
             parts = [way.some(limit) for way in self.ways]
         number = parts[0].union(*parts[1:]).count() if len(parts) > 1 else parts[0].count()
         return number if limit is None else min(number, limit)
+
+
+def moved(kind: str) -> Coalesce:
+    """The exact sum of a transaction's movements (or fees), over its entries of one asset."""
+    total = Sum("amount", filter=Q(kind=kind))
+    return Coalesce(total, Value(Decimal(0)), output_field=AmountField())
+
+
+@dataclass(frozen=True)
+class SumRows:
+    """The transactions that have an asset, to be sorted by what of it they moved."""
+
+    asked: dict[str, Any]
+    asset: int
+
+    def first(
+        self, ordering: Ordering, place: Place | None, *, ascending: bool, limit: int
+    ) -> list[Found]:
+        # That there is such an entry has not to be asked again.
+        but = "" if one_entry(self.asked, but="asset") else "entry"
+        rest = conditions(self.asked, ENTRIES, but=but)
+        entries = ENTRIES.filter(Q(asset=self.asset) & rest)
+        rows = entries.values("transaction_id").annotate(sort_value=ordering.expression)
+        key = ("sort_value", "transaction_id")
+        if place is not None and place.value is not None:
+            rows = rows.filter(beyond(place, key, ascending=ascending))
+        sign = "" if ascending else "-"
+        in_order = rows.order_by(*(f"{sign}{name}" for name in key))[:limit]
+        return [Found(*row) for row in in_order.values_list(*key)]
+
+    def count(self, limit: int | None) -> int:
+        return TimeRows(by_time(self.asked)).count(limit)
 
 
 def together(parts: list[QuerySet[Any]]) -> QuerySet[Any]:

@@ -92,10 +92,12 @@ class RowCount:
     is_exact: bool = True
 
     @classmethod
-    def of(cls, rows: "Rows", *, is_asked: bool = False) -> "RowCount":
-        """All where that `is_asked` for; else so many as take no time."""
-        number = rows.count(None if is_asked else MAX_COUNT + 1)
-        return cls(number) if is_asked or number <= MAX_COUNT else cls(MAX_COUNT, is_exact=False)
+    def of(cls, rows: "Rows", limit: int | None = MAX_COUNT) -> "RowCount":
+        """All, or with a `limit` so many as take no time."""
+        number = rows.count(None if limit is None else limit + 1)
+        if limit is None or number <= limit:
+            return cls(number)
+        return cls(limit, is_exact=False)
 
 
 def encode(sort: str, ordering: Ordering, forward: bool, row: Any) -> str:
@@ -135,16 +137,16 @@ def decode_given_out(cursor: str, sort: str, ordering: Ordering) -> Place:
         packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         of_sort, direction, text, pk, *times = json.loads(packed.decode())
         value = parse_value(text, ordering.kind)
-        then = parse_value(*times, "time") if times else None
+        then = [parse_value(one, "time") for one in times]
     except (TypeError, ValueError, binascii.Error, InvalidOperation, RecursionError):
         raise CursorError(READ_CURSOR) from None
     if type(pk) is not int or not 0 <= pk <= MAX_ID or direction not in ("n", "p"):
         raise CursorError(READ_CURSOR)
     if of_sort != sort:
         raise CursorError("This place belongs to another sort order. Start at the first page.")
-    if (then is None) == bool(ordering.then):
+    if len(then) != bool(ordering.then):
         raise CursorError(READ_CURSOR)
-    return Place(direction == "n", value, pk, then)
+    return Place(direction == "n", value, pk, *then)
 
 
 def parse_value(text: Any, kind: Kind) -> Any:

@@ -22,6 +22,13 @@ PARTS = """
         RAISE NOTICE 'pg_trgm may not be created, so searches read every row.';
     END $$;
 """
+# Whether a word is frequent in notes, or an amount, decides how they are searched.
+STATISTICS = """
+    CREATE STATISTICS entry_sizes ON abs(amount) FROM transactions_entry;
+    ALTER STATISTICS entry_sizes SET STATISTICS 1000;
+    CREATE STATISTICS transaction_note_words ON upper(note) FROM transactions_transaction;
+    ALTER STATISTICS transaction_note_words SET STATISTICS 1000;
+"""
 NO_PARTS = "DROP INDEX IF EXISTS transaction_note_parts, address_value_parts"
 
 
@@ -58,10 +65,10 @@ class Migration(migrations.Migration):
             model_name='transaction',
             index=models.Index(condition=models.Q(('txid__isnull', False)), fields=['txid'], name='transaction_txid_begins', opclasses=['text_pattern_ops']),
         ),
-        migrations.RunSQL(
-            "CREATE INDEX transaction_external_id_begins ON transactions_transaction"
-            " (upper(external_id) text_pattern_ops) WHERE external_id IS NOT NULL",
-            "DROP INDEX transaction_external_id_begins",
+        migrations.AddIndex(
+            model_name='transaction',
+            index=models.Index(condition=models.Q(('external_id__isnull', False)), fields=['external_id'], name='transaction_id_begins', opclasses=['text_pattern_ops']),
         ),
         migrations.RunSQL(PARTS, NO_PARTS),
+        migrations.RunSQL(STATISTICS, "DROP STATISTICS transaction_note_words, entry_sizes"),
     ]

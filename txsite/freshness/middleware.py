@@ -78,7 +78,11 @@ def snapshot(request: HttpRequest | None = None) -> Iterator[Revision]:
     isolation = "" if connection.in_atomic_block else "ISOLATION LEVEL REPEATABLE READ,"
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(f"SET TRANSACTION {isolation} READ ONLY")
+            # Pages are short: to compile their queries, or start processes for them, takes longer.
+            cursor.execute(
+                f"SET TRANSACTION {isolation} READ ONLY; SET LOCAL jit = off; "
+                "SET LOCAL max_parallel_workers_per_gather = 0"
+            )
         revision = current_revision()
         if request is not None:
             request.revision = revision  # type: ignore[attr-defined]
