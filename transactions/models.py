@@ -488,6 +488,27 @@ class Entry(models.Model):
         return f"{self.amount:f} {self.asset}"
 
 
+class Balance(models.Model):
+    """What a wallet holds of an asset: the exact sum of its entries, which the database keeps.
+
+    Triggers of the entries write it, and nobody else can; a row goes with its last entry. `count`
+    is how many transactions it is the sum of.
+    """
+
+    wallet = models.ForeignKey(Wallet, models.DO_NOTHING, related_name="+", db_index=False)
+    asset = models.ForeignKey(Asset, models.DO_NOTHING, related_name="+")
+    amount = AmountField()
+    count = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["wallet", "asset"], name="balance_is_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.asset}"
+
+
 class ImportBatch(models.Model):
     """A file once read. The same file may be read again, for another wallet or zone."""
 

@@ -16,6 +16,7 @@ VIEWERS = {
     "transactions.transaction": ("view",),
     "transactions.transactionlabel": ("view",),
     "transactions.entry": ("view",),
+    "transactions.balance": ("view",),
     "transactions.importbatch": ("view",),
     "transactions.importline": ("view",),
     "transactions.importmapping": ("view",),

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from transactions.amounts import format_amount
-from transactions.balances import Balance, balances
-from transactions.models import Asset
+from transactions.balances import balances
+from transactions.models import Asset, Balance
 from txsite.freshness.middleware import snapshot
 
 
