@@ -73,8 +73,8 @@ def test_balances_are_what_the_entries_add_up_to(done: list[Any]) -> None:
                 some = list(Entry.objects.order_by("-id").values_list("id", flat=True)[: of[0]])
                 Entry.objects.filter(id__in=some).delete()
             else:
-                some = list(Transaction.objects.order_by("id").values_list("id")[of[0] : of[0] + 1])
-                Transaction.objects.filter(id__in=[pk for (pk,) in some]).delete()
+                ids = Transaction.objects.order_by("id").values_list("id", flat=True)
+                Transaction.objects.filter(id__in=list(ids[of[0] : of[0] + 1])).delete()
             assert kept() == added_up()
         transaction.set_rollback(True)
 
