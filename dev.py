@@ -25,6 +25,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 INSTALLED = VENV / "requirements.sha256"
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-diagnosis.txt")
+BENCH_REQUIREMENTS = ROOT / "requirements-bench.txt"
+BENCH_INSTALLED = VENV / "requirements-bench.installed"
 HOST = "127.0.0.1"
 PROOFS = {
     "diagnosis": "tests/diagnosis/run.py",
@@ -62,6 +64,8 @@ def main(arguments: Sequence[str]) -> int:
         if options.command == "prove":
             runner = PROOFS[options.proof]
             return subprocess.run([PYTHON, runner, *pytest_arguments]).returncode
+        if options.command == "bench":
+            return bench(pytest_arguments)
         return test(options.postgres, options.browser, pytest_arguments)
     except postgres.CannotServe as problem:
         sys.exit(str(problem))
@@ -86,8 +90,14 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "prove", help="longer proofs, of minutes; other arguments are the proof's", add_help=False
     )
     prove_options.add_argument("proof", choices=sorted(PROOFS))
+    commands.add_parser(
+        "bench",
+        help="our pages beside others'; the arguments are the benchmark's",
+        add_help=False,
+        allow_abbrev=False,
+    )
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command not in ("test", "prove"):
+    if rest and options.command not in ("test", "prove", "bench"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return options, rest
 
@@ -153,6 +163,18 @@ def apt_install(package: str) -> bool:
     print(f"Installing Debian's {package} …", flush=True)
     apt_get = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
     return succeeds(*apt_get, "update") and succeeds(*apt_get, "install", "--yes", package)
+
+
+def bench(arguments: Sequence[str]) -> int:
+    """The peers are installed beside what the site needs, when they are first asked for."""
+    texts = BENCH_REQUIREMENTS.read_text()
+    if not BENCH_INSTALLED.exists() or BENCH_INSTALLED.read_text() != texts:
+        pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        print("Installing the peers into .venv …", flush=True)
+        if subprocess.run([*pip, "-r", BENCH_REQUIREMENTS]).returncode != 0:
+            sys.exit("The peers could not be installed: see above, then try again.")
+        BENCH_INSTALLED.write_text(texts)
+    return subprocess.run([PYTHON, "benchmarks/run.py", *arguments]).returncode
 
 
 # --- run -----------------------------------------------------------------------------------------

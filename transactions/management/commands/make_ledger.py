@@ -28,11 +28,14 @@ FUNCTIONS = """
         SELECT lpad(to_hex(hashint8extended(n * 64 + k, {seed})), 16, '0')
     $$;
 """
+# Some are there to be looked for: Contact 1 has a fifth of all transactions, by many addresses and
+# by a person's choice, Contact 2000 has twelve; Label 1 is on one of eight, Label 41 and the word
+# "zebra" on one of 12,000.
 PEOPLE = """
     CREATE TEMP TABLE party ON COMMIT DROP AS
     SELECT n, '0x' || pg_temp.hex(-n, 1) || pg_temp.hex(-n, 2) || left(pg_temp.hex(-n, 3), 8)
         AS value
-    FROM generate_series(1, {addresses}) n;
+    FROM generate_series(1, {addresses} + 1) n;
 
     INSERT INTO contacts_contact (name, note, version)
     SELECT 'Contact ' || n, CASE WHEN n % 10 = 0 THEN 'Met in ' || 2010 + n % 15 ELSE '' END, 1
@@ -40,7 +43,10 @@ PEOPLE = """
 
     INSERT INTO contacts_address (family, value, contact_id, version)
     SELECT 'evm', p.value, c.id, 1 FROM party p
-    LEFT JOIN contacts_contact c ON p.n % 4 = 0 AND c.name = 'Contact ' || 1 + (p.n / 4) % 2000
+    LEFT JOIN contacts_contact c ON c.name = CASE
+        WHEN p.n <= {addresses} / 100 THEN 'Contact 1'
+        WHEN p.n > {addresses} THEN 'Contact 2000'
+        WHEN p.n % 4 = 0 THEN 'Contact ' || 2 + (p.n / 4) % 1998 END
     ORDER BY p.n;
     CREATE TEMP TABLE address ON COMMIT DROP AS
     SELECT p.n, a.id FROM party p JOIN contacts_address a ON (a.family, a.value) = ('evm', p.value);
@@ -60,7 +66,7 @@ PEOPLE = """
 
     INSERT INTO transactions_label (name, colour, description, version)
     SELECT 'Label ' || n, (ARRAY['red', 'blue', 'green', 'grey'])[1 + n % 4], '', 1
-    FROM generate_series(1, 40) n;
+    FROM generate_series(1, 41) n;
     CREATE TEMP TABLE label ON COMMIT DROP AS
     SELECT row_number() OVER (ORDER BY id) AS n, id FROM transactions_label;
 """
@@ -97,14 +103,16 @@ PLAN = """
             WHEN pg_temp.r(n, 2) < 0.36 THEN 'batch' WHEN pg_temp.r(n, 2) < 0.66 THEN 'out'
             ELSE 'in' END AS kind,
         (ARRAY['ethereum', 'polygon', 'arbitrum'])[pg_temp.z(n, 3, 3)] AS network,
-        pg_temp.z(n, 4, 8) AS wallet, pg_temp.z(n, 5, {addresses}) AS party,
+        pg_temp.z(n, 4, 8) AS wallet,
+        CASE WHEN n % {twelfth} = 0 AND n <= 12 * {twelfth} THEN {addresses} + 1
+            ELSE pg_temp.z(n, 5, {addresses}) END AS party,
         pg_temp.z(n, 6, 200) AS token, pg_temp.r(n, 7) < 0.5 AS is_coin,
         round((power(pg_temp.r(n, 8), 6) * 10000)::numeric, 6) + 0.000001 AS amount
     FROM generate_series(1, {count}) n;
 """
 TRANSACTIONS = """
     INSERT INTO transactions_transaction (id, network, txid, source_wallet_id, external_id,
-        timestamp, status, type, is_type_told, method, block, note, is_edited, version)
+        timestamp, status, type, is_type_told, method, block, contact_id, note, is_edited, version)
     SELECT p.id, CASE WHEN kind <> 'trade' THEN network END,
         CASE WHEN kind <> 'trade' THEN '0x' || pg_temp.hex(n, 10) || pg_temp.hex(n, 11)
             || pg_temp.hex(n, 12) || pg_temp.hex(n, 13) END,
@@ -115,12 +123,15 @@ TRANSACTIONS = """
         CASE kind WHEN 'trade' THEN 'trade' WHEN 'swap' THEN 'trade' WHEN 'failed' THEN 'call'
             WHEN 'own' THEN 'self' WHEN 'in' THEN 'receive' ELSE 'send' END,
         false, CASE WHEN kind = 'swap' THEN 'swap' WHEN kind = 'trade' THEN '' ELSE 'transfer' END,
-        CASE WHEN kind <> 'trade' THEN 4000000 + n END,
-        CASE WHEN pg_temp.r(n, 14) < 0.08 THEN
+        CASE WHEN kind <> 'trade' THEN 4000000 + n END, contact.id,
+        CASE WHEN n % {rare} = {rare} / 3 THEN 'zebra ' || n WHEN pg_temp.r(n, 14) < 0.08 THEN
             (ARRAY['rent', 'salary', 'coffee', 'invoice', 'loan', 'gift'])[pg_temp.z(n, 15, 6)]
             || ' ' || n ELSE '' END,
-        false, 1
-    FROM plan p ORDER BY p.id;
+        contact.id IS NOT NULL, 1
+    FROM plan p LEFT JOIN contacts_contact contact ON contact.name = CASE
+        WHEN p.party > {addresses} THEN CASE WHEN kind IN ('trade', 'own') THEN 'Contact 2000' END
+        WHEN pg_temp.r(n, 16) < 0.03 THEN 'Contact 1' END
+    ORDER BY p.id;
 """
 ENTRIES = """
     WITH asset AS (
@@ -177,14 +188,19 @@ LABELS = """
     SELECT DISTINCT p.id, label.id FROM plan p, generate_series(1, 2) k
     JOIN label ON true WHERE label.n = pg_temp.z(p.n, 30 + k, 40)
         AND pg_temp.r(p.n, 33) < CASE k WHEN 1 THEN 0.4 ELSE 0.08 END
+    UNION ALL
+    SELECT p.id, label.id FROM plan p JOIN label ON label.n = 41
+    WHERE p.n % {rare} = {rare} / 2
     ORDER BY 1, 2;
 """
 # Row by row the checks of references and indexes take longest; over all rows at once they are
-# quick, so both are taken off and put on again. Nobody sees anything of it before the commit.
-REFERENCES = """
+# quick, so all are taken off but the primary keys, and put on again. Nobody sees anything of it
+# before the commit.
+CONSTRAINTS = """
     SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
-    FROM pg_constraint WHERE contype = 'f'
-        AND conrelid = ANY (SELECT unnest(%s::text[])::regclass) ORDER BY 1, 2
+    FROM pg_constraint WHERE contype IN ('f', 'u')
+        AND conrelid = ANY (SELECT unnest(%s::text[])::regclass)
+    ORDER BY contype = 'f', 1, 2
 """
 INDEXES = """
     SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
@@ -192,6 +208,8 @@ INDEXES = """
         AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
     ORDER BY 1
 """
+# For sorts of a million rows in memory, in this transaction alone.
+MEMORY = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '512MB'; SET LOCAL jit = off"
 
 
 class Command(BaseCommand):
@@ -217,13 +235,20 @@ class Command(BaseCommand):
 
 def make(cursor: CursorWrapper, count: int, seed: int) -> None:
     """The same ledger for the same count and seed."""
-    numbers = {"count": count, "seed": int(seed), "addresses": max(100, min(50_000, count // 5))}
+    numbers = {
+        "count": count,
+        "seed": int(seed),
+        "addresses": max(100, min(50_000, count // 5)),
+        "twelfth": max(1, count // 12),
+        "rare": min(12_000, count),
+    }
+    cursor.execute(MEMORY)
     for script in (PEOPLE, ASSETS, PLAN, TRANSACTIONS, ENTRIES, LABELS):
         if script is PEOPLE:
             cursor.execute(FUNCTIONS.format(**numbers))
         if script is TRANSACTIONS:
             check_foreign_keys(cursor)  # or the tables could not be altered
-            cursor.execute("ANALYZE plan")
+            cursor.execute("ANALYZE plan, own, token, coin, address, label")
             put_back = take_off(cursor)
         cursor.execute(script.format(**numbers))
     for statement in put_back:
@@ -231,16 +256,16 @@ def make(cursor: CursorWrapper, count: int, seed: int) -> None:
 
 
 def take_off(cursor: CursorWrapper) -> list[str]:
-    """Takes references and indexes off the tables that are filled; what puts them back."""
-    cursor.execute(REFERENCES, [list(LOADED)])
-    references = cursor.fetchall()
+    """Takes constraints and indexes off the tables that are filled; what puts them back."""
+    cursor.execute(CONSTRAINTS, [list(LOADED)])
+    constraints = cursor.fetchall()
     cursor.execute(INDEXES, [list(LOADED)])
     indexes = cursor.fetchall()
-    for table, name, _ in references:
+    for table, name, _ in reversed(constraints):  # references before what they refer to
         cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
     for name, _ in indexes:
         cursor.execute(f"DROP INDEX {name}")
     return [definition for _, definition in indexes] + [
         f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"
-        for table, name, definition in references
+        for table, name, definition in constraints
     ]

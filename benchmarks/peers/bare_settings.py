@@ -1,0 +1,6 @@
+"""Django without any middleware, for the floor."""
+
+from benchmarks.peers.django_settings import *  # noqa: F403
+
+MIDDLEWARE: list[str] = []
+ROOT_URLCONF = "benchmarks.peers.floor"
