@@ -215,13 +215,13 @@ def tilde(text: str) -> str:
 
 IN_ROW = r'data-id="(\d+)"'
 PEERS = [
-    Peer("limit", "limit", stage.gunicorn("limit"), limit, r'(?m)^\[(\d+),', database="ideal"),
+    Peer("limit", "limit", stage.gunicorn("limit"), limit, r"(?m)^\[(\d+),", database="ideal"),
     Peer(
         "floor",
         "floor",
         stage.gunicorn("floor"),
         floor,
-        r'(?m)^\[(\d+),',
+        r"(?m)^\[(\d+),",
         "benchmarks.peers.bare_settings",
         "ideal",
     ),
@@ -239,7 +239,7 @@ PEERS = [
         "Django admin",
         stage.gunicorn("django_plain"),
         django_admin,
-        r'/transaction/(\d+)/change/',
+        r"/transaction/(\d+)/change/",
         "benchmarks.peers.django_settings",
         log_in="/admin/login/",
         user="admin",

@@ -3,10 +3,8 @@
 
 import argparse
 import contextlib
-import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,7 +21,7 @@ if __name__ == "__main__":
 
 import psycopg
 
-from benchmarks import peer_list, stage
+from benchmarks import stage
 from benchmarks.cases import PER_PAGE, Case, Facts, all_cases
 from benchmarks.client import Client, Reply, ids_in
 from benchmarks.peer_list import PEERS, Peer
@@ -33,6 +31,7 @@ WARM = 12  # requests before anything is measured, so that plans have settled
 WARM_SECONDS = 1.5  # or as long as this
 SLOW = 1.0  # from so many seconds a request, one a round is enough
 CLIENTS = 4
+[US] = [one for one in PEERS if one.name == "us"]
 
 
 @dataclass
@@ -100,9 +99,11 @@ def main(arguments: Sequence[str]) -> int:
         urls = {"ours": server.url(ours), "ideal": server.url(ideal)}
         peers = [one for one in PEERS if one.name in options.peers]
         if any(one.database == "sqlite" for one in peers):
-            file = (options.keep or folder) / f"{ours}.db"
+            # Datasette takes the name of the database from the file's.
+            file = (options.keep or folder) / ours / "ledger.db"
+            file.parent.mkdir(exist_ok=True)
             urls["sqlite"] = str(stage.make_sqlite(urls["ours"], file.resolve()))
-        measured = stack.enter_context(all_up(peers, urls, cases, folder, options.keep))
+        measured = stack.enter_context(all_up(peers, urls, cases, folder))
         cells = compare(server, measured, cases, options)
         throughput = (
             {one.peer.name: served(one, cases[0]) for one in measured}
@@ -140,6 +141,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--transactions", type=int, default=1_000_000, metavar="N")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=5, help="of a case and peer, each round")
+    parser.add_argument("--warm", type=int, default=WARM, help="requests to each worker before")
     parser.add_argument("--cases", nargs="+", metavar="NAME", help="the beginnings of their names")
     parser.add_argument("--peers", nargs="+", default=names, choices=names)
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep all figures there")
@@ -160,28 +162,21 @@ def chosen(cases: list[Case], names: list[str] | None) -> list[Case]:
 
 @contextlib.contextmanager
 def all_up(
-    peers: list[Peer], urls: dict[str, str], cases: list[Case], folder: Path, keep: Path | None
+    peers: list[Peer], urls: dict[str, str], cases: list[Case], folder: Path
 ) -> Iterator[list[Measured]]:
     """Every peer's web server, ours first: the limit's answers are as long as ours."""
     told = folder / "cases.json"
     with contextlib.ExitStack() as stack:
-        if any(one.name in ("limit", "floor") for one in peers):
-            [ours] = [one for one in PEERS if one.name == "us"]
-            us = start(ours, urls, told, folder)
-            try:
-                lengths = {case.name: len(us.client.get(us_path(case)).body) for case in cases}
-            finally:
-                us.site.close()
-            stage.write_json(told, {one.name: one.for_limit(lengths[one.name]) for one in cases})
-        measured = []
-        for peer in peers:
-            measured.append(start(peer, urls, told, folder))
-            stack.callback(measured[-1].site.close)
-        yield measured
-
-
-def us_path(case: Case) -> str:
-    return case.path
+        measured: dict[str, Measured] = {}
+        for peer in sorted([*peers, US] if US not in peers else peers, key=lambda one: one != US):
+            measured[peer.name] = start(peer, urls, told, folder)
+            stack.callback(measured[peer.name].site.close)
+            if peer == US:
+                client = measured[US.name].client
+                lengths = {one.name: len(client.get(one.path).body) for one in cases}
+                limits = {one.name: one.for_limit(lengths[one.name]) for one in cases}
+                stage.write_json(told, limits)
+        yield [measured[peer.name] for peer in peers]
 
 
 def start(peer: Peer, urls: dict[str, str], told: Path, folder: Path) -> Measured:
@@ -212,7 +207,7 @@ def compare(
         expected: list[int] = []
         of_case = cells[case.name] = {}
         for one in measured:
-            of_case[one.peer.name] = Cell(why=why_not(one, case, expected))
+            of_case[one.peer.name] = Cell(why=why_not(one, case, expected, options.warm))
         for turn in range(options.rounds):
             for one in measured[turn % len(measured) :] + measured[: turn % len(measured)]:
                 cell = of_case[one.peer.name]
@@ -226,13 +221,13 @@ def peer_can(one: Measured, case: Case) -> bool:
     return one.peer.address(case) is not None
 
 
-def why_not(one: Measured, case: Case, expected: list[int]) -> str:
+def why_not(one: Measured, case: Case, expected: list[int], warm: int) -> str:
     """Warms up, and says why a case is not measured; its rows must be the limit's."""
     path = one.peer.address(case)
     if path is None:
         return "–"
     began = time.monotonic()
-    for number in range(WARM * stage.WORKERS):
+    for number in range(warm * stage.WORKERS):
         reply = one.ask(case, path)
         if reply.status not in (200, 204):
             return f"answered {reply.status}" if reply.status else "too slow"
@@ -242,19 +237,18 @@ def why_not(one: Measured, case: Case, expected: list[int]) -> str:
                 expected.extend(found)
             elif found != expected:
                 return "other rows"
+        # An edit and the next take it back: the ledger stays as it was.
         if time.monotonic() - began > WARM_SECONDS and number % 2:
             break
     return ""
 
 
-def measure(
-    server: stage.Postgres, one: Measured, case: Case, cell: Cell, requests: int
-) -> None:
+def measure(server: stage.Postgres, one: Measured, case: Case, cell: Cell, requests: int) -> None:
     path = one.peer.address(case) or ""
     before = one.site.cpu() + server.cpu()
     times: list[float] = []
     # An edit and the next take it back, so that every round leaves the ledger as it was.
-    while len(times) < requests or "edit" in case.asks and len(times) % 2:
+    while len(times) < requests or ("edit" in case.asks and len(times) % 2):
         times.append(one.ask(case, path).seconds)
         if times[-1] > SLOW and "edit" not in case.asks:
             break

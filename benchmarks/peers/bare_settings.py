@@ -2,5 +2,5 @@
 
 from benchmarks.peers.django_settings import *  # noqa: F403
 
-MIDDLEWARE: list[str] = []
+MIDDLEWARE = []
 ROOT_URLCONF = "benchmarks.peers.floor"

@@ -1,4 +1,4 @@
-"""A project as `django-admin startproject` makes it, on our models: for floor, admin and tables2."""
+"""A project as `django-admin startproject` makes it, on our models."""
 
 from pathlib import Path
 
@@ -52,3 +52,4 @@ USE_TZ = True
 STATIC_URL = "static/"
 # As the user's password was made; a login is no part of any case.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+TIME_ZONE = "UTC"

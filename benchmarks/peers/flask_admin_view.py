@@ -14,7 +14,7 @@ def joined(texts: Any) -> str:
     return escape(", ".join(dict.fromkeys(str(text) for text in texts)))
 
 
-class TransactionView(ModelView):  # type: ignore[misc]
+class TransactionView(ModelView):
     can_view_details = True
     named_filter_urls = True
     page_size = 50

@@ -106,11 +106,13 @@ LIST = """<!DOCTYPE html><html lang="en"><title>Transactions</title>
 <table><tr><th>Time<th>Type<th>Wallet<th>Amounts<th>Counterparty<th>Labels<th>Note<th>Transaction
 {% for row in page.items %}<tr data-id="{{ row.id }}"><td>{{ row.timestamp }}
 <td>{{ row.type }} {{ row.status }}
-<td>{% for e in row.entries %}<a href="?wallet={{ e.wallet_id }}">{{ e.wallet.name }}</a> {% endfor %}
+<td>{% for e in row.entries %}
+<a href="?wallet={{ e.wallet_id }}">{{ e.wallet.name }}</a> {% endfor %}
 <td>{% for e in row.entries %}{{ e.amount }} {{ e.asset.symbol }} {% endfor %}
 <td>{{ row.contact.name if row.contact }}{% for e in row.entries if e.counterparty %}
 {{ e.counterparty.contact.name if e.counterparty.contact else e.counterparty.value }}{% endfor %}
-<td>{% for label in row.labels %}<span class="{{ label.colour }}">{{ label.name }}</span> {% endfor %}
+<td>{% for label in row.labels %}
+<span class="{{ label.colour }}">{{ label.name }}</span> {% endfor %}
 <td>{{ row.note }}<td><a href="/{{ row.id }}">{{ row.txid or row.external_id }}</a>
 {% endfor %}</table>
 {% for number in page.iter_pages() %}{% if number %}<a href="?page={{ number }}">{{ number }}</a>
@@ -120,9 +122,9 @@ RELATED = [
     selectinload(Transaction.labels),
     selectinload(Transaction.entries).selectinload(Entry.wallet),
     selectinload(Transaction.entries).selectinload(Entry.asset),
-    selectinload(Transaction.entries).selectinload(Entry.counterparty).selectinload(
-        Address.contact
-    ),
+    selectinload(Transaction.entries)
+    .selectinload(Entry.counterparty)
+    .selectinload(Address.contact),
 ]
 SORTS = {
     "time": Transaction.timestamp,

@@ -208,8 +208,10 @@ INDEXES = """
         AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
     ORDER BY 1
 """
-# For sorts of a million rows in memory, in this transaction alone.
-MEMORY = "SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '512MB'; SET LOCAL jit = off"
+# Of this transaction alone: sorts of a million rows stay in memory.
+SETTINGS = """
+    SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '512MB'; SET LOCAL jit = off
+"""
 
 
 class Command(BaseCommand):
@@ -242,7 +244,7 @@ def make(cursor: CursorWrapper, count: int, seed: int) -> None:
         "twelfth": max(1, count // 12),
         "rare": min(12_000, count),
     }
-    cursor.execute(MEMORY)
+    cursor.execute(SETTINGS)
     for script in (PEOPLE, ASSETS, PLAN, TRANSACTIONS, ENTRIES, LABELS):
         if script is PEOPLE:
             cursor.execute(FUNCTIONS.format(**numbers))
