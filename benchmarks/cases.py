@@ -7,6 +7,7 @@ a page shows.
 
 import base64
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -373,7 +374,7 @@ def all_cases(facts: Facts) -> list[Case]:
             ),
             "SELECT t.id FROM ("
             + ENTRIES.format(
-                f"WHERE {own} AND e.kind = 'transfer' AND -e.amount BETWEEN 1 AND 5000 "
+                f"WHERE {own} AND e.kind = 'transfer' AND e.amount BETWEEN -5000 AND -1 "
                 "AND e.timestamp >= '2018-02-01' AND e.timestamp < '2025-12-01'"
             )
             + ") e JOIN transactions_transaction t ON t.id = e.id "
@@ -464,3 +465,10 @@ def sorts(facts: Facts) -> list[Case]:
 
 def limited(ids: str) -> str:
     return f"{ids} LIMIT {ROWS}"
+
+
+def chosen(cases: list[Case], names: list[str] | None) -> list[Case]:
+    found = [one for one in cases if not names or one.name.startswith(tuple(names))]
+    if not found:
+        sys.exit("No such case. There are: " + "; ".join(one.name for one in cases))
+    return found

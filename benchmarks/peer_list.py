@@ -271,3 +271,4 @@ PEERS = [
         database="sqlite",
     ),
 ]
+[US] = [one for one in PEERS if one.name == "us"]

@@ -21,17 +21,17 @@ if __name__ == "__main__":
 
 import psycopg
 
-from benchmarks import stage
-from benchmarks.cases import PER_PAGE, Case, Facts, all_cases
-from benchmarks.client import Client, Reply, ids_in
-from benchmarks.peer_list import PEERS, Peer
+from benchmarks import growth, stage
+from benchmarks.cases import PER_PAGE, Case, Facts, all_cases, chosen
+from benchmarks.client import Client, ids_in
+from benchmarks.peer_list import PEERS, US, Peer
+from benchmarks.running import Measured, start
 from txsite import postgres
 
 WARM = 12  # requests before anything is measured, so that plans have settled
 WARM_SECONDS = 1.5  # or as long as this
 SLOW = 1.0  # from so many seconds a request, one a round is enough
 CLIENTS = 4
-[US] = [one for one in PEERS if one.name == "us"]
 
 
 @dataclass
@@ -58,42 +58,15 @@ class Cell:
         }
 
 
-@dataclass
-class Measured:
-    """A peer that is up, and somebody who is logged in."""
-
-    peer: Peer
-    site: stage.Site
-    client: Client
-
-    def ask(self, case: Case, path: str) -> Reply:
-        if "edit" not in case.asks:
-            return self.client.get(path, case.headers)
-        pk, name, label = case.asks["edit"]
-        began = time.perf_counter()
-        if self.peer.name == "us":
-            reply = self.client.post(f"/transactions/{pk}/labels/", self.edit(name))
-        elif self.peer.name == "flask":
-            reply = self.client.post(f"/{pk}/labels/{label}", {})
-        else:
-            reply = self.client.post(path, {})
-        if reply.status != 302:
-            return reply
-        reply = self.client.get(path)
-        return Reply(reply.status, reply.body, time.perf_counter() - began)
-
-    def edit(self, name: str) -> dict[str, str]:
-        """Puts the label on and takes it off, in turn."""
-        self.has_label = not getattr(self, "has_label", False)
-        return {"add" if self.has_label else "remove": name}
-
-
 def main(arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["growth"]:
+        return growth.main(arguments[1:])
     options = parse(arguments)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="txsite-bench-")))
         server = stack.enter_context(stage.postgres_server(options.keep))
-        ours, ideal = stage.make_ledgers(server, options.transactions)
+        ours = stage.make_ledger(server, options.transactions)
+        ideal = stage.make_ideal(server, ours)
         with psycopg.connect(server.url(ours)) as connection:
             cases = chosen(all_cases(Facts(connection)), options.cases)
         urls = {"ours": server.url(ours), "ideal": server.url(ideal)}
@@ -150,13 +123,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def chosen(cases: list[Case], names: list[str] | None) -> list[Case]:
-    found = [one for one in cases if not names or one.name.startswith(tuple(names))]
-    if not found:
-        sys.exit("No such case. There are: " + "; ".join(one.name for one in cases))
-    return found
-
-
 # --- Starting ------------------------------------------------------------------------------------
 
 
@@ -177,22 +143,6 @@ def all_up(
                 limits = {one.name: one.for_limit(lengths[one.name]) for one in cases}
                 stage.write_json(told, limits)
         yield [measured[peer.name] for peer in peers]
-
-
-def start(peer: Peer, urls: dict[str, str], told: Path, folder: Path) -> Measured:
-    environment = stage.surroundings(
-        urls[peer.database], DJANGO_SETTINGS_MODULE=peer.settings, BENCH_CASES=str(told)
-    )
-    site = stage.Site(peer.name, peer.command, environment, folder / f"{peer.name}.log")
-    try:
-        site.wait(peer.log_in or "/")
-        client = Client(site.port)
-        if peer.log_in:
-            client.log_in(peer.log_in, peer.user, stage.PASSWORD)
-    except BaseException:
-        site.close()
-        raise
-    return Measured(peer, site, client)
 
 
 # --- Measuring -----------------------------------------------------------------------------------

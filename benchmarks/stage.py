@@ -129,11 +129,10 @@ def manage(database_url: str, *arguments: str) -> None:
     subprocess.run(command, env=surroundings(database_url), check=True, stdout=subprocess.DEVNULL)
 
 
-def make_ledgers(server: Postgres, count: int) -> tuple[str, str]:
-    """Our ledger and the limit's copy of it; the names of the databases."""
+def make_ledger(server: Postgres, count: int) -> str:
+    """Makes our ledger, unless it is there; returns the name of the database."""
     maker = (ROOT / "transactions/management/commands/make_ledger.py").read_bytes()
     ours = f"ledger_{count}_{hashlib.sha256(maker).hexdigest()[:8]}"
-    ideal = f"{ours}_ideal"
     if not server.has(ours):
         server.execute("DROP DATABASE IF EXISTS being_made")
         server.execute("CREATE DATABASE being_made")
@@ -146,6 +145,13 @@ def make_ledgers(server: Postgres, count: int) -> tuple[str, str]:
         server.execute("VACUUM (ANALYZE)", "being_made")
         server.execute(f"ALTER DATABASE being_made RENAME TO {ours}")
     manage(server.url(ours), "migrate", "--verbosity=0")
+    server.execute("CHECKPOINT")
+    return ours
+
+
+def make_ideal(server: Postgres, ours: str) -> str:
+    """The limit's copy of the ledger, with indexes that are the best for single cases."""
+    ideal = f"{ours}_ideal"
     if not server.has(ideal):
         server.execute(f"CREATE DATABASE {ideal} TEMPLATE {ours}")
         server.execute(IDEAL_INDEXES, ideal)
@@ -153,7 +159,7 @@ def make_ledgers(server: Postgres, count: int) -> tuple[str, str]:
             server.execute(IDEAL_WORDS, ideal)
         server.execute("VACUUM (ANALYZE)", ideal)
     server.execute("CHECKPOINT")
-    return ours, ideal
+    return ideal
 
 
 USER, PASSWORD = "bench", "for benchmarks only"
