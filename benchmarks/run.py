@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Our pages beside others, in one run, on the same ledger: see docs/benchmarks.md."""
+"""Our pages beside others, in one run, on the same ledger: see docs/benchmarks.md.
+
+`growth` and `ladder` as the first word measure our pages alone.
+"""
 
 import argparse
 import contextlib
 import os
 import platform
+import signal
 import sys
 import tempfile
 import threading
@@ -21,7 +25,7 @@ if __name__ == "__main__":
 
 import psycopg
 
-from benchmarks import growth, stage
+from benchmarks import growth, ladder, stage
 from benchmarks.cases import PER_PAGE, Case, Facts, all_cases, chosen
 from benchmarks.client import Client, ids_in
 from benchmarks.peer_list import PEERS, US, Peer
@@ -61,6 +65,8 @@ class Cell:
 def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["growth"]:
         return growth.main(arguments[1:])
+    if arguments[:1] == ["ladder"]:
+        return ladder.main(arguments[1:])
     options = parse(arguments)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="txsite-bench-")))
@@ -290,7 +296,12 @@ def ms(value: float | None) -> str:
 
 
 if __name__ == "__main__":
+    # A shell that starts us in the background has SIGINT ignored; the servers end with us.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main(sys.argv[1:]))
     except postgres.CannotServe as problem:
         sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit(130)

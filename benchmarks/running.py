@@ -40,9 +40,19 @@ class Measured:
         return {"add" if self.has_label else "remove": name}
 
 
-def start(peer: Peer, urls: dict[str, str], told: Path, folder: Path) -> Measured:
+def start(
+    peer: Peer,
+    urls: dict[str, str],
+    told: Path,
+    folder: Path,
+    more: dict[str, str] | None = None,
+) -> Measured:
+    """Starts a peer's web server, and somebody logs in there where there is a login."""
     environment = stage.surroundings(
-        urls[peer.database], DJANGO_SETTINGS_MODULE=peer.settings, BENCH_CASES=str(told)
+        urls[peer.database],
+        DJANGO_SETTINGS_MODULE=peer.settings,
+        BENCH_CASES=str(told),
+        **(more or {}),
     )
     site = stage.Site(peer.name, peer.command, environment, folder / f"{peer.name}.log")
     try:

@@ -45,6 +45,23 @@ def test_ledger_is_like_any_other(client: Client) -> None:
         call_command("make_ledger", "--transactions", "5")
 
 
+def test_something_is_rare_and_something_popular(client: Client) -> None:
+    make(6_000)
+    client.force_login(make_user("Viewers"))
+
+    def count(query: str) -> int:
+        page = client.get(f"/transactions/?{query}&count=exact").content.decode()
+        return int(page.partition('id="count">')[2].partition("<")[0])
+
+    assert 1_100 < count("contact=Contact+1") < 1_300  # a fifth
+    assert count("contact=Contact+2000") == 12
+    assert 700 < count("label=Label+1") < 900
+    assert count("label=Label+41") == count("q=zebra") == 1
+    chosen = Transaction.objects.filter(contact__isnull=False)
+    assert set(chosen.values_list("is_edited", flat=True)) == {True}
+    assert set(chosen.values_list("contact__name", flat=True)) == {"Contact 1", "Contact 2000"}
+
+
 def test_another_seed_is_another_ledger_and_the_same_is_the_same() -> None:
     from django.core.management.commands import flush
 
