@@ -264,7 +264,8 @@ def print_table(result: dict[str, Any], peers: list[Peer]) -> None:
     """One line a case: median ms, and beside ours how many times the limit's that is."""
     load = ", ".join(f"{one:.1f}" for one in result["load"])
     print(f"{result['transactions']:,} transactions; median ms; load at the end {load}\n")
-    heads = ["case", *(one.title for one in peers), "us ÷ limit", "us CPU", "limit CPU"]
+    heads = ["case", *(one.title for one in peers)]
+    heads += ["us ÷ limit", "us ÷ best", "us CPU", "limit CPU"]
     rows = [heads]
     for name, cells in result["cases"].items():
         shown = [cells[one.name] for one in peers]
@@ -273,13 +274,14 @@ def print_table(result: dict[str, Any], peers: list[Peer]) -> None:
                 name,
                 *(one.get("why") or ms(one["p50_ms"]) for one in shown),
                 str(result["ratios"][name].get("us", "")),
+                beside_best(cells),
                 *(ms(cells.get(who, {}).get("cpu_ms")) for who in ("us", "limit")),
             ]
         )
     if result["requests_a_second"]:
         of = result["requests_a_second"]
         rows.append(
-            [f"requests/s, {CLIENTS} clients", *(str(of[one.name]) for one in peers), "", "", ""]
+            [f"requests/s, {CLIENTS} clients", *(str(of[one.name]) for one in peers), *4 * [""]]
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     for number, row in enumerate(rows):
@@ -287,6 +289,17 @@ def print_table(result: dict[str, Any], peers: list[Peer]) -> None:
         print("| " + " | ".join(cells) + " |")
         if number == 0:
             print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+
+
+def beside_best(cells: dict[str, dict[str, Any]]) -> str:
+    """How many times as long as the quickest real peer we took."""
+    theirs = [
+        cell["p50_ms"]
+        for name, cell in cells.items()
+        if name not in ("limit", "floor", "us") and "p50_ms" in cell
+    ]
+    ours = cells.get("us", {}).get("p50_ms")
+    return f"{ours / min(theirs):.2f}" if ours and theirs else ""
 
 
 def ms(value: float | None) -> str:
