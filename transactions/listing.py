@@ -12,13 +12,15 @@ from typing import NamedTuple
 
 from contacts import addresses
 from contacts.networks import NETWORKS
-from transactions.models import Status, TransactionType
+from transactions.amounts import format_amount
+from transactions.balances import balances
+from transactions.models import Entry, Status, TransactionType
 from txsite.prepared import fetch
 from txsite.tables import literal
 
 LISTED = """
     SELECT t.id, t.network, t.txid, t.external_id, t.timestamp, t.status, t.type, t.method,
-        t.note, t.version, contact.id, contact.name,
+        t.note, t.version, t.block, contact.id, contact.name,
         json_build_array(source.id, source.name, source_address.family, source_address.value),
         (
             SELECT json_agg(json_build_array(
@@ -53,6 +55,7 @@ LISTED = """
     ORDER BY asked.place
 """
 TYPES, STATUSES = dict(TransactionType.choices), dict(Status.choices)
+KINDS = dict(Entry.Kind.choices)
 
 
 class ListedWallet(NamedTuple):
@@ -108,6 +111,14 @@ class ListedEntry(NamedTuple):
     asset: ListedAsset
     counterparty: ListedAddress | None
 
+    @property
+    def way(self) -> str:
+        return "out" if self.amount.startswith("-") else "zero" if self.amount == "0" else "in"
+
+    @property
+    def kind_title(self) -> str:
+        return KINDS.get(self.kind, self.kind)
+
 
 class ListedLabel(NamedTuple):
     name: str
@@ -132,8 +143,12 @@ class Listed:
     method: str
     note: str
     version: int
+    block: int | None
     contact_id: int | None
     contact: str | None
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
     def name(self) -> str:
@@ -160,6 +175,30 @@ class Listed:
     @property
     def status_title(self) -> str:
         return STATUSES.get(self.status, self.status)
+
+
+class ListedBalance(NamedTuple):
+    """`amount` is the exact number as text, in whole units, with a sign."""
+
+    wallet: ListedWallet
+    asset: ListedAsset
+    amount: str
+    transactions: int
+
+
+def listed_balances() -> list[ListedBalance]:
+    """All balances, by names; one query."""
+    rows = balances().values_list(
+        *("wallet_id", "wallet__name", "wallet__address__family", "wallet__address__value"),
+        *("asset_id", "asset__symbol", "asset__name", "asset__network", "asset__code"),
+        *("amount", "count"),
+    )
+    return [
+        ListedBalance(
+            ListedWallet(*row[:4]), ListedAsset(*row[4:9]), format_amount(row[9]), row[10]
+        )
+        for row in rows
+    ]
 
 
 def listed(pks: Iterable[int]) -> list[Listed]:

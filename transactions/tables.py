@@ -14,7 +14,14 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from contacts import addresses
-from transactions.listing import Listed, ListedAddress, ListedAsset, ListedEntry, ListedWallet
+from transactions.listing import (
+    Listed,
+    ListedAddress,
+    ListedAsset,
+    ListedBalance,
+    ListedEntry,
+    ListedWallet,
+)
 from transactions.models import Entry
 from txsite.tables import ListTable, literal
 
@@ -128,15 +135,10 @@ class TransactionTable(ListTable):
         )
 
     def draw_out(self, row: Listed) -> str:
-        return joined(self.amount(one) for one in movements(row) if one.amount.startswith("-"))
+        return joined(self.amount(one) for one in movements(row) if one.way == "out")
 
     def draw_into(self, row: Listed) -> str:
-        ways = ("-", "0")  # out, and nothing; a fraction begins with both 0 and a point
-        return joined(
-            self.amount(one)
-            for one in movements(row)
-            if not one.amount.startswith(ways) or one.amount.startswith("0.")
-        )
+        return joined(self.amount(one) for one in movements(row) if one.way == "in")
 
     def draw_fee(self, row: Listed) -> str:
         return joined(self.amount(one) for one in row.entries if one.kind == Entry.Kind.FEE)
@@ -144,11 +146,11 @@ class TransactionTable(ListTable):
     def amount(self, entry: ListedEntry) -> str:
         """The exact amount of an entry with its asset."""
         number = entry.amount.removeprefix("-")
-        way = "zero" if number == "0" else "out" if number != entry.amount else "in"
         long = " long" if len(number) > LONG else ""
         asset = self.once("asset", entry.asset.pk, self.asset_link, entry.asset)
         return (
-            f'<span class="amount {way}{long}"><span class="number">{number}</span> {asset}</span>'
+            f'<span class="amount {entry.way}{long}"><span class="number">{number}</span> '
+            f"{asset}</span>"
         )
 
     def asset_link(self, asset: ListedAsset) -> str:
@@ -226,3 +228,29 @@ class TransactionTable(ListTable):
             f'{details} <a class="explorer" href="{escape(explorer)}" rel="noreferrer noopener" '
             f'target="_blank" aria-label="Open in the explorer of {name}">↗</a><br>{where}'
         )
+
+
+def balance_rows(balances: Iterable[ListedBalance]) -> SafeString:
+    """The rows of the balances' table: there can be thousands."""
+    addresses = Addresses()
+    wallets: dict[int, tuple[str, str]] = {}  # the cell's end, and the link's beginning
+    rows = []
+    for wallet, asset, amount, count in balances:
+        if wallet.pk not in wallets:
+            title = escape(wallet.address or wallet.name)
+            link = addresses.filtered("wallet", wallet.filter_value)
+            shown = f'title="{title}"><bdi>{escape(wallet.title)}</bdi></a>'
+            wallets[wallet.pk] = shown, escape(f"{link}&asset=id%3A")
+        shown, link = wallets[wallet.pk]
+        href = f"{link}{asset.pk}"
+        code = f" · {asset.code}" if asset.code else ""
+        symbol, muted = escape(asset.symbol), ' class="muted"' if amount == "0" else ""
+        rows.append(
+            f'<tr data-id="{wallet.pk}-{asset.pk}"{muted}>\n<td><a href="{href}" {shown}</td>\n'
+            f'<td title="{escape(asset.name + code)}"><bdi>{symbol}</bdi></td>\n'
+            f"<td>{escape(asset.network)}</td>\n"
+            f'<td class="col-amount"><span class="number">{amount}</span></td>\n'
+            f'<td class="col-amount"><a href="{href}" aria-label="{count} transactions of '
+            f'{symbol}">{count}</a></td>\n</tr>'
+        )
+    return mark_safe("".join(rows))  # noqa: S308 (every value is escaped)

@@ -1,18 +1,23 @@
 """The list, one transaction, and the balances."""
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from contacts.tables import transactions_url
-from transactions.amounts import format_amount
-from transactions.balances import balances
 from transactions.exports import FORMATS
 from transactions.filters import DIRECTIONS, TransactionFilter, list_form, told
-from transactions.listing import listed
-from transactions.models import Asset, Label, Status, Transaction, TransactionType, Wallet
-from transactions.tables import TransactionTable
+from transactions.listing import listed, listed_balances
+from transactions.models import (
+    Asset,
+    ImportLine,
+    Label,
+    Status,
+    Transaction,
+    TransactionType,
+    Wallet,
+)
+from transactions.tables import TransactionTable, balance_rows
 from txsite.tables import MAX_COUNT, ListForm, Page, RowCount
 
 MAX_COMPLETIONS = 20
@@ -69,21 +74,16 @@ def row_count(filterset: TransactionFilter, place: ListForm) -> RowCount:
 @permission_required("transactions.view_transaction", raise_exception=True)
 def transaction_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One transaction: its entries, who it is with, and which files told of it."""
-    record = get_object_or_404(Transaction.objects.for_list(), pk=pk)
-    table = TransactionTable(listed([pk]), can_edit=may_edit(request))
-    lines = record.import_lines.select_related("batch").defer("batch__content")[:50]
-    entries = [
-        {
-            "wallet": entry.wallet,
-            "asset": entry.asset,
-            "amount": format_amount(entry.amount),
-            "way": "in" if entry.amount > 0 else "out",
-            "kind": entry.get_kind_display(),
-            "counterparty": entry.counterparty,
-        }
-        for entry in record.entries.all()
-    ]
-    context = {"transaction": record, "table": table, "entries": entries, "lines": lines}
+    found = listed([pk])
+    if not found:
+        raise Http404("There is no such transaction.")
+    [record] = found
+    lines = ImportLine.objects.filter(transaction=pk).select_related("batch")
+    context = {
+        "transaction": record,
+        "table": TransactionTable(found, can_edit=may_edit(request)),
+        "lines": lines.only("number", "outcome", "detail", "batch__file_name")[:50],
+    }
     return render(request, "transactions/detail.html", context)
 
 
@@ -91,19 +91,7 @@ def transaction_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("transactions.view_transaction", raise_exception=True)
 def balance_list(request: HttpRequest) -> HttpResponse:
     """What every wallet holds of every asset."""
-    rows = [
-        {
-            "wallet": balance.wallet,
-            "asset": balance.asset,
-            "amount": format_amount(balance.amount),
-            "count": balance.count,
-            "link": transactions_url(
-                wallet=balance.wallet.filter_value, asset=balance.asset.filter_value
-            ),
-        }
-        for balance in balances()
-    ]
-    return render(request, "transactions/balances.html", {"rows": rows})
+    return render(request, "transactions/balances.html", {"rows": balance_rows(listed_balances())})
 
 
 @require_safe
