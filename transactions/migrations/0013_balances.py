@@ -27,23 +27,26 @@ KEEP = """
         ORDER BY wallet_id, asset_id
         ON CONFLICT (wallet_id, asset_id) DO UPDATE SET count = known.count;
 
+        WITH change (wallet_id, asset_id, transaction_id, amount, entries) AS (
+            {changes}
+        ), changed AS (
+            SELECT wallet_id, asset_id, transaction_id, sum(amount) AS amount,
+                sum(entries) AS entries
+            FROM change GROUP BY wallet_id, asset_id, transaction_id
+        ), there AS (
+            SELECT wallet_id, asset_id, transaction_id, count(*) AS entries
+            FROM transactions_entry WHERE transaction_id IN (SELECT transaction_id FROM change)
+            GROUP BY wallet_id, asset_id, transaction_id
+        ), added AS (
+            SELECT wallet_id, asset_id, sum(changed.amount) AS amount,
+                sum((coalesce(there.entries, 0) > 0)::int
+                    - (coalesce(there.entries, 0) > changed.entries)::int) AS transactions
+            FROM changed LEFT JOIN there USING (wallet_id, asset_id, transaction_id)
+            GROUP BY wallet_id, asset_id
+        )
         UPDATE transactions_balance known SET
             amount = known.amount + added.amount, count = known.count + added.transactions
-        FROM (
-            SELECT wallet_id, asset_id, sum(amount) AS amount,
-                sum((now > 0)::int - (now > entries)::int) AS transactions
-            FROM (
-                SELECT wallet_id, asset_id, transaction_id, sum(amount) AS amount,
-                    sum(entries) AS entries
-                FROM ({changes}) change (wallet_id, asset_id, transaction_id, amount, entries)
-                GROUP BY wallet_id, asset_id, transaction_id
-            ) changed, LATERAL (
-                SELECT count(*) AS now FROM transactions_entry e
-                WHERE e.transaction_id = changed.transaction_id
-                    AND e.wallet_id = changed.wallet_id AND e.asset_id = changed.asset_id
-            ) counted
-            GROUP BY wallet_id, asset_id
-        ) added
+        FROM added
         WHERE known.wallet_id = added.wallet_id AND known.asset_id = added.asset_id;
 
         DELETE FROM transactions_balance WHERE count = 0 AND (wallet_id, asset_id) IN (
