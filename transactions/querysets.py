@@ -1,6 +1,6 @@
 """Questions that pages, filters and commands ask about the ledger."""
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Prefetch, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
@@ -22,7 +22,19 @@ class LabelQuerySet(NamedQuerySet):
     pass
 
 
+MANY = 100_000
+
+
 class TransactionQuerySet(models.QuerySet):
+    def are_many(self) -> bool:
+        """Whether the ledger is a large one, as PostgreSQL last estimated it."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT reltuples > %s FROM pg_class WHERE oid = %s::regclass",
+                [MANY, self.model._meta.db_table],
+            )
+            return bool(cursor.fetchone()[0])
+
     def for_list(self) -> "TransactionQuerySet":
         """Transactions with all that a row of the list shows, in three queries."""
         entry = self.model._meta.get_field("entries").related_model
