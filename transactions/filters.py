@@ -228,7 +228,7 @@ DIRECTIONS = [("in", "In"), ("out", "Out")]
 
 
 # Filters each of which has an index.
-PLAIN = {"wallet", "asset", "address", "type", "status", "label", "contact"}
+PLAIN = {"wallet", "asset", "address", "type", "status", "label"}
 
 
 class TransactionFilter(django_filters.FilterSet):

@@ -16,7 +16,7 @@ from transactions.amounts import format_amount
 from transactions.balances import balances
 from transactions.models import Entry, Status, TransactionType
 from txsite.prepared import fetch
-from txsite.tables import literal
+from txsite.tables import MAX_ID, literal
 
 LISTED = """
     SELECT t.id, t.network, t.txid, t.external_id, t.timestamp, t.status, t.type, t.method,
@@ -210,7 +210,7 @@ def listed(pks: Iterable[int]) -> list[Listed]:
             [ListedLabel(*one) for one in labels or ()],
             *told,
         )
-        for *told, source, entries, labels in fetch(LISTED, [list(pks)])
+        for *told, source, entries, labels in fetch(LISTED, [[pk for pk in pks if pk <= MAX_ID]])
     ]
 
 

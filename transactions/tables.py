@@ -111,10 +111,9 @@ class TransactionTable(ListTable):
         return known
 
     def draw_time(self, row: Listed) -> str:
-        day, clock = row.timestamp.strftime("%Y-%m-%d %H:%M:%S").split()
+        text = row.timestamp.isoformat()
         return (
-            f'<time datetime="{row.timestamp.isoformat()}">{day} '
-            f'<span class="clock">{clock}</span></time>'
+            f'<time datetime="{text}">{text[:10]} <span class="clock">{text[11:19]}</span></time>'
         )
 
     def draw_type(self, row: Listed) -> str:
@@ -206,11 +205,15 @@ class TransactionTable(ListTable):
         """A link to the form, which script opens in place."""
         if not self.can_edit:
             return ""
+        told = self.once("edit", row.pk, self.told_briefly, row)
         return (
             f'<a class="edit" href="{self.addresses.of(f"transaction-{what}", row.pk)}" '
-            f'data-edit="{what}" aria-label="Edit {what} of {escape(row.type_title.lower())} '
-            f'{row.timestamp:%Y-%m-%d %H:%M}"><span aria-hidden="true">✎</span></a>'
+            f'data-edit="{what}" aria-label="Edit {what} of {told}">'
+            '<span aria-hidden="true">✎</span></a>'
         )
+
+    def told_briefly(self, row: Listed) -> str:
+        return f"{escape(row.type_title.lower())} {row.timestamp:%Y-%m-%d %H:%M}"
 
     def draw_transaction(self, row: Listed) -> str:
         known = row.name

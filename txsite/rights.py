@@ -3,7 +3,21 @@
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.models import Permission
+
+from txsite.prepared import fetch
+
+RIGHTS = """
+    SELECT content_type.app_label || '.' || permission.codename
+    FROM auth_permission permission
+    JOIN django_content_type content_type ON content_type.id = permission.content_type_id
+    WHERE permission.id IN (
+        SELECT permission_id FROM auth_user_user_permissions WHERE user_id = %s
+        UNION ALL
+        SELECT of_group.permission_id FROM auth_group_permissions of_group
+        JOIN auth_user_groups of_user ON of_user.group_id = of_group.group_id
+        WHERE of_user.user_id = %s
+    )
+"""
 
 
 class Backend(ModelBackend):
@@ -14,9 +28,5 @@ class Backend(ModelBackend):
         if not is_plain or user_obj.is_superuser:
             return super().get_all_permissions(user_obj, obj)
         if not hasattr(user_obj, "_perm_cache"):
-            names = ("content_type__app_label", "codename")
-            own = Permission.objects.filter(user=user_obj).order_by().values_list(*names)
-            of_groups = Permission.objects.filter(group__user=user_obj).order_by()
-            rights = own.union(of_groups.values_list(*names))
-            user_obj._perm_cache = {f"{app}.{codename}" for app, codename in rights}
+            user_obj._perm_cache = {name for (name,) in fetch(RIGHTS, [user_obj.pk] * 2)}
         return user_obj._perm_cache

@@ -16,10 +16,12 @@ EVENTS = {
         "REFERENCING NEW TABLE AS added OLD TABLE AS removed",
     ),
 }
-# Amounts are added, so it matters not who is first. Whether a transaction is one more has to be
+# A plan is kept for the connection, also one that was made when the tables were small: it has to use
+# the indexes. Amounts are added, so it matters not who is first. Whether a transaction is one more has to be
 # looked at when nobody else changes the same balances, so those are locked before, in their order.
 KEEP = """
-    CREATE FUNCTION transactions_keep_balances_{event}() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION transactions_keep_balances_{event}() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off AS $$
     BEGIN
         INSERT INTO transactions_balance AS known (wallet_id, asset_id, amount, count)
         SELECT DISTINCT wallet_id, asset_id, 0, 0 FROM ({changes}) change (wallet_id, asset_id,
