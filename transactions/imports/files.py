@@ -18,7 +18,9 @@ def keep(batch: ImportBatch, file: IO[bytes]) -> None:
     """Stores the file with a batch that is saved; memory stays flat however long it is."""
     file.seek(0)
     with transaction.atomic(), connection.cursor() as cursor:
+        # Not compressed, as it is not in the batch either.
         cursor.execute("CREATE TEMP TABLE kept (content bytea) ON COMMIT DROP")
+        cursor.execute("ALTER TABLE kept ALTER COLUMN content SET STORAGE EXTERNAL")
         with cursor.copy("COPY kept FROM STDIN (FORMAT BINARY)") as copy:
             copy.write(BEGIN + struct.pack("!i", batch.size))
             while data := file.read(CHUNK):

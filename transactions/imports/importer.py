@@ -22,7 +22,7 @@ from transactions.imports.formats import open_table
 from transactions.imports.formats.accounts import AccountFile
 from transactions.imports.formats.mapped import PREFIX, formats_of, mapping_of
 from transactions.imports.formats.reader import header_of
-from transactions.imports.labels import attach_to
+from transactions.imports.labels import NETWORK_SLUGS, attach_to
 from transactions.imports.merge import merge
 from transactions.imports.progress import Progress
 from transactions.imports.rows import FileError, Options, Question, Reading
@@ -43,11 +43,13 @@ ATTEMPTS = 3
 MAX_KEPT = 64 * 1024 * 1024
 
 # Large statements over new tables: compiling them takes longer than running them, and spilling
-# their sorts to disk as well. `importing` tells the triggers that no person is editing.
+# their sorts to disk as well; a small sample tells enough of the staged tables to plan with.
+# `importing` tells the triggers that no person is editing.
 SETTINGS = """
     SELECT set_config('txsite.importing', %s, true), set_config('txsite.via', %s, true),
         set_config('txsite.actor', %s, true), set_config('application_name', %s, true),
-        set_config('jit', 'off', true), set_config('work_mem', '64MB', true)
+        set_config('jit', 'off', true), set_config('work_mem', '64MB', true),
+        set_config('default_statistics_target', '10', true)
 """
 
 
@@ -171,7 +173,10 @@ def _import(
         if batch.shown and Trial.of(cursor, batch.pk).digest != batch.shown:
             raise Differs
         _finish(batch, reading, counts, **_beside(cursor, batch))
-        cursor.execute("SELECT id FROM told_transaction WHERE known_id IS NULL")
+        cursor.execute(
+            "SELECT id FROM told_transaction WHERE known_id IS NULL AND network = ANY (%s)",
+            [list(NETWORK_SLUGS)],
+        )
         new = [pk for (pk,) in cursor.fetchall()]
     # What a person wrote in a wallet is theirs: no file overwrites it.
     attach_to(new)

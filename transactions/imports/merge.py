@@ -281,12 +281,11 @@ TOLD_TRANSACTIONS = """
             )] AS told_type
         FROM told LEFT JOIN transactions_transaction t ON t.id = told.known_id
         LEFT JOIN contacts_contact contact ON contact.id = t.contact_id
-        ORDER BY 7
     )
     SELECT settled.*, coalesce(
         known_id, nextval(pg_get_serial_sequence('transactions_transaction', 'id'))
     ) AS id
-    FROM settled;
+    FROM (SELECT * FROM settled ORDER BY timestamp, number) settled;
     ANALYZE told_transaction;
 """
 # A transaction on a chain pays one fee in a coin, which a file may tell in parts. Where two files
@@ -443,12 +442,14 @@ TOLD_TYPES = """
         WHEN has_moved OR own.transaction_id IS NOT NULL THEN 'self' ELSE 'call' END AS type
     FROM shape LEFT JOIN own USING (transaction_id);
 
-    ALTER TABLE told_transaction ADD COLUMN type text;
-    UPDATE told_transaction t SET type = coalesce(
-        t.told_type, told_type.type, t.old_type, 'call'
-    )
-    FROM told_transaction self LEFT JOIN told_type ON told_type.transaction_id = self.id
-    WHERE self.number = t.number;
+    -- Written anew, which takes less than to change every row.
+    CREATE TEMP TABLE typed_transaction ON COMMIT DROP AS
+    SELECT t.*, coalesce(t.told_type, told_type.type, t.old_type, 'call') AS type
+    FROM told_transaction t LEFT JOIN told_type ON told_type.transaction_id = t.id
+    ORDER BY t.id;
+    DROP TABLE told_transaction;
+    ALTER TABLE typed_transaction RENAME TO told_transaction;
+    ANALYZE told_transaction;
 """
 ADD_LABELS = """
     DROP TABLE IF EXISTS pg_temp.told_label;
@@ -456,7 +457,7 @@ ADD_LABELS = """
     SELECT t.id AS transaction_id, t.known_id, lower(told.name) AS key, min(l.line) AS line,
         min(told.name COLLATE "C") AS name
     FROM told_line l JOIN told_transaction t USING (number), unnest(l.labels) told (name)
-    WHERE NOT EXISTS (
+    WHERE l.labels <> '{}' AND NOT EXISTS (
         SELECT FROM transactions_transactionlabel known
         JOIN transactions_label label ON label.id = known.label_id
         WHERE known.transaction_id = t.known_id AND lower(label.name) = lower(told.name)

@@ -64,6 +64,8 @@ def number(text: str, column: str, *, thousands: bool = False) -> Decimal | None
     Commas are read as thousands separators where they can be nothing else, or, with
     `thousands`, where the format is known to write them.
     """
+    if text == "0":
+        return ZERO
     if _plain(text):
         return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
     if text in UNKNOWN:

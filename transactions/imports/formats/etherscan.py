@@ -158,7 +158,7 @@ def timestamp_of(line: Line) -> datetime:
     if "-" in line.unix:
         return cells.time(line.unix, "UnixTimestamp")  # as Blockscout has it
     moment = cells.unix_time(line.unix, "UnixTimestamp")
-    if line.time and line.time != moment.strftime("%Y-%m-%d %H:%M:%S"):
+    if line.time and line.time != str(moment)[:19]:
         _check_same_time(moment, line)
     return moment
 
@@ -239,6 +239,8 @@ def transaction_row(record: Record, line: Line, own: str, network: str) -> Row:
 
 
 def _failed(line: Line) -> bool:
+    if not line.status and not line.error:
+        return False
     if line.status.lower() not in ("", "ok", "success") and not line.status.lower().startswith(
         ("error", "fail")
     ):
@@ -321,7 +323,7 @@ def _row(
 
 
 def _txid(text: str) -> str:
-    if text.upper().startswith(f"{GENESIS}_"):
+    if text[:8].upper() == f"{GENESIS}_":
         return text.lower()
     return cells.evm_txid(text, "Transaction hash")
 
