@@ -17,7 +17,7 @@ from contacts.addresses import AddressError, looks_like_address, normalise
 from contacts.networks import NETWORKS
 from transactions.imports.rows import FileError, Reading, Rejected, Row
 
-CHUNK_LINES = 5_000
+CHUNK_LINES = 1_000  # few, so that Python's collector has little to look through
 CHUNK_CHARACTERS = 8_000_000
 MAX_WALLETS = 1_000
 
