@@ -33,9 +33,10 @@ PARAMETERS: dict[str, Any] = {
     "name": r"^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$",
 }
 
-# Formats refuse all of these themselves; a line that slips through must not stop the others.
+# Formats refuse all of these themselves; a line that slips through must not stop the others. The
+# few that are refused are found first, so that not every line is joined to itself.
 REFUSE_LINES = """
-    UPDATE staged_line SET reason = refused.reason FROM (
+    WITH told AS MATERIALIZED (
         SELECT l.line, CASE
             WHEN l.network IS NULL AND EXISTS (
                 SELECT FROM transactions_wallet known
@@ -66,11 +67,14 @@ REFUSE_LINES = """
         END AS reason
         FROM staged_line l LEFT JOIN staged_wallet w ON w.number = l.wallet
         WHERE l.reason IS NULL
-    ) refused
-    WHERE refused.line = staged_line.line AND refused.reason IS NOT NULL
+    ), refused AS MATERIALIZED (
+        SELECT line, reason FROM told WHERE reason IS NOT NULL
+    )
+    UPDATE staged_line SET reason = refused.reason FROM refused
+    WHERE refused.line = staged_line.line
 """
 REFUSE_MOVEMENTS = """
-    UPDATE staged_line SET reason = refused.reason FROM (
+    WITH told AS MATERIALIZED (
         SELECT m.line, CASE
             WHEN abs(m.amount) >= %(largest)s::numeric OR min_scale(m.amount) > %(decimals)s
                 THEN 'The amount ' || left(m.amount::text, 40) || ' has too many digits.'
@@ -97,8 +101,11 @@ REFUSE_MOVEMENTS = """
         FROM staged_movement m JOIN staged_line l USING (line)
         LEFT JOIN staged_wallet w ON w.number = m.wallet
         WHERE l.reason IS NULL
-    ) refused
-    WHERE refused.line = staged_line.line AND refused.reason IS NOT NULL
+    ), refused AS MATERIALIZED (
+        SELECT line, reason FROM told WHERE reason IS NOT NULL
+    )
+    UPDATE staged_line SET reason = refused.reason FROM refused
+    WHERE refused.line = staged_line.line
 """
 
 # What comes into being beside transactions, so that it can go with them again.
@@ -337,7 +344,8 @@ TOLD_ENTRIES = """
     CREATE TEMP TABLE told_entry ON COMMIT DROP AS
     WITH movement AS (
         SELECT t.id AS transaction_id, t.known_id, l.line, m.position, m.wallet_id,
-            a.id AS asset_id, m.kind::varchar AS kind, c.id AS counterparty_id,
+            coalesce(t.old_timestamp, t.timestamp) AS timestamp, a.id AS asset_id,
+            m.kind::varchar AS kind, c.id AS counterparty_id,
             CASE WHEN undone.is_true THEN 0 ELSE m.amount END AS amount,
             undone.is_true AS is_undone, m.beside
         FROM told_movement m
@@ -357,8 +365,8 @@ TOLD_ENTRIES = """
         ) - 1 + beside AS ordinal
         FROM movement
     )
-    SELECT transaction_id, known_id, line, position, wallet_id, asset_id, kind, counterparty_id,
-        amount, ordinal
+    SELECT transaction_id, known_id, timestamp, line, position, wallet_id, asset_id, kind,
+        counterparty_id, amount, ordinal
     FROM numbered n
     WHERE (ordinal = 0 OR NOT is_undone) AND (n.known_id IS NULL OR NOT EXISTS (
         SELECT FROM transactions_entry e
@@ -371,11 +379,11 @@ TOLD_ENTRIES = """
         DELETE FROM transactions_entry e USING told_transaction t
         WHERE t.id = e.transaction_id AND t.old_status <> 'failed' AND t.status = 'failed'
             AND e.kind = 'transfer' AND e.amount <> 0
-        RETURNING e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id
+        RETURNING e.transaction_id, e.timestamp, e.wallet_id, e.asset_id, e.counterparty_id
     )
     INSERT INTO told_entry
-    SELECT DISTINCT transaction_id, transaction_id, NULL::integer, 0, wallet_id, asset_id,
-        'transfer', counterparty_id, 0, 0
+    SELECT DISTINCT transaction_id, transaction_id, timestamp, NULL::integer, 0, wallet_id,
+        asset_id, 'transfer', counterparty_id, 0, 0
     FROM undone;
     ANALYZE told_entry;
 
@@ -506,10 +514,8 @@ ADD_TRANSACTIONS = """
 
     INSERT INTO transactions_entry (transaction_id, timestamp, wallet_id, asset_id, amount, kind,
         counterparty_id, ordinal)
-    SELECT e.transaction_id, coalesce(t.old_timestamp, t.timestamp), e.wallet_id, e.asset_id,
-        e.amount, e.kind, e.counterparty_id, e.ordinal
-    FROM told_entry e JOIN told_transaction t ON t.id = e.transaction_id
-    ORDER BY e.transaction_id, e.line, e.position
+    SELECT transaction_id, timestamp, wallet_id, asset_id, amount, kind, counterparty_id, ordinal
+    FROM told_entry ORDER BY transaction_id, line, position
     ON CONFLICT DO NOTHING;
 """
 
