@@ -405,10 +405,9 @@ def all_cases(facts: Facts) -> list[Case]:
             "balances",
             "/balances/",
             asks={"balances": True},
-            sql="SELECT json_build_array(w.name, a.symbol, b.amount::text, b.n)::text FROM "
-            "(SELECT wallet_id, asset_id, sum(amount) AS amount, count(*) AS n "
-            "FROM transactions_entry GROUP BY 1, 2) b JOIN transactions_wallet w "
-            "ON w.id = b.wallet_id JOIN transactions_asset a ON a.id = b.asset_id "
+            sql="SELECT json_build_array(w.name, a.symbol, b.amount::text, b.count)::text "
+            "FROM transactions_balance b JOIN transactions_wallet w ON w.id = b.wallet_id "
+            "JOIN transactions_asset a ON a.id = b.asset_id "
             "ORDER BY w.name, a.symbol",
         ),
         Case(
@@ -436,7 +435,11 @@ def all_cases(facts: Facts) -> list[Case]:
 
 def sorts(facts: Facts) -> list[Case]:
     """Every order that the list has, but the time itself."""
-    orders = {"type": "t.type", "status": "t.status", "note": "lower(left(t.note, 100))"}
+    orders = {
+        "type": "t.type {}, t.timestamp",
+        "status": "t.status {}, t.timestamp",
+        "note": "lower(left(t.note, 100))",
+    }
     cases = []
     for way, word in (("", "ASC"), ("-", "DESC")):
         for name, expression in {"time": "t.timestamp", **orders}.items():
@@ -447,7 +450,7 @@ def sorts(facts: Facts) -> list[Case]:
                     f"sort {way}{name}",
                     listing(sort=f"{way}{name}"),
                     "SELECT t.id FROM transactions_transaction t "
-                    f"ORDER BY {expression} {word}, t.id {word}",
+                    f"ORDER BY {expression.format(word)} {word}, t.id {word}",
                     {"sort": way + name},
                 )
             )

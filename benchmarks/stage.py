@@ -35,8 +35,10 @@ IDEAL_INDEXES = """
         (asset_id, kind, transaction_id, amount);
     CREATE INDEX IF NOT EXISTS ideal_contact ON transactions_transaction
         (contact_id, timestamp, id);
-    CREATE INDEX IF NOT EXISTS ideal_type ON transactions_transaction (type, id);
-    CREATE INDEX IF NOT EXISTS ideal_status ON transactions_transaction (status, id);
+    CREATE INDEX IF NOT EXISTS ideal_type ON transactions_transaction
+        (type, timestamp, id);
+    CREATE INDEX IF NOT EXISTS ideal_status ON transactions_transaction
+        (status, timestamp, id);
     CREATE INDEX IF NOT EXISTS ideal_note ON transactions_transaction (lower(left(note, 100)), id);
     CREATE INDEX IF NOT EXISTS ideal_txid ON transactions_transaction (txid text_pattern_ops);
 """
@@ -131,8 +133,10 @@ def manage(database_url: str, *arguments: str) -> None:
 
 def make_ledger(server: Postgres, count: int) -> str:
     """Makes our ledger, unless it is there; returns the name of the database."""
-    maker = (ROOT / "transactions/management/commands/make_ledger.py").read_bytes()
-    ours = f"ledger_{count}_{hashlib.sha256(maker).hexdigest()[:8]}"
+    makers = [ROOT / "transactions/management/commands/make_ledger.py"]
+    makers += sorted(ROOT.glob("*/migrations/*.py"))
+    made_by = hashlib.sha256(b"".join(one.read_bytes() for one in makers)).hexdigest()[:8]
+    ours = f"ledger_{count}_{made_by}"
     if not server.has(ours):
         server.execute("DROP DATABASE IF EXISTS being_made")
         server.execute("CREATE DATABASE being_made")
@@ -144,7 +148,6 @@ def make_ledger(server: Postgres, count: int) -> str:
         manage(url, "shell", "--no-imports", "--command", MAKE_USERS)
         server.execute("VACUUM (ANALYZE)", "being_made")
         server.execute(f"ALTER DATABASE being_made RENAME TO {ours}")
-    manage(server.url(ours), "migrate", "--verbosity=0")
     server.execute("CHECKPOINT")
     return ours
 

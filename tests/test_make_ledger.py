@@ -4,12 +4,13 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Sum
 from django.test import Client
 from factories import make_transaction, make_user
 
 from contacts.models import Contact
 from transactions.exports import json_lines
-from transactions.models import Entry, Transaction, TransactionLabel
+from transactions.models import Balance, Entry, Transaction, TransactionLabel
 from txsite.freshness.revisions import current_revision
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +39,8 @@ def test_ledger_is_like_any_other(client: Client) -> None:
     labelled = TransactionLabel.objects.values("transaction").distinct().count()
     assert 1_000 < labelled < 1_400
     assert len(set(told)) == 3_000
+    sums = Entry.objects.values_list("wallet", "asset").annotate(sum=Sum("amount"))
+    assert set(sums) == set(Balance.objects.values_list("wallet", "asset", "amount"))
     call_command("check", databases=["default"])
     client.force_login(make_user("Viewers"))
     assert client.get("/transactions/?label=Label+1").status_code == 200

@@ -134,6 +134,10 @@ SORTS = {
 }
 
 
+def asked_amounts(asked: Any) -> tuple[Decimal, Decimal]:
+    return Decimal(asked["least"]), Decimal(asked["most"])
+
+
 def filtered(asked: Any) -> Select:
     query = select(Transaction)
     if asked.get("type"):
@@ -145,7 +149,7 @@ def filtered(asked: Any) -> Select:
     ]
     if asked.get("least"):
         amount = func.abs(Entry.amount)
-        entry += [Entry.kind == "transfer", amount.between(asked["least"], asked["most"])]
+        entry += [Entry.kind == "transfer", amount.between(*asked_amounts(asked))]
     if entry:
         query = query.where(Transaction.entries.any(and_(*entry)))
     if asked.get("label"):
@@ -183,10 +187,10 @@ def filtered(asked: Any) -> Select:
             )
         )
     sort = asked.get("sort", "-time")
-    column, key = SORTS[sort.removeprefix("-")], Transaction.id
-    if sort.startswith("-"):
-        return query.order_by(column.desc(), key.desc())
-    return query.order_by(column, key)
+    keys: list[Any] = [SORTS[sort.removeprefix("-")], Transaction.id]
+    if sort.removeprefix("-") in ("type", "status"):
+        keys.insert(1, Transaction.timestamp)
+    return query.order_by(*(key.desc() for key in keys) if sort.startswith("-") else keys)
 
 
 def configured(app: Flask) -> Flask:

@@ -13,8 +13,8 @@ from transactions.models import Asset, Label, Transaction, Wallet
 
 class TransactionTable(tables.Table):
     timestamp = tables.Column(order_by=("timestamp", "id"))
-    type = tables.Column(order_by=("type", "id"))
-    status = tables.Column(order_by=("status", "id"))
+    type = tables.Column(order_by=("type", "timestamp", "id"))
+    status = tables.Column(order_by=("status", "timestamp", "id"))
     wallets = tables.Column(empty_values=(), orderable=False)
     amounts = tables.Column(empty_values=(), orderable=False)
     counterparties = tables.Column(empty_values=(), orderable=False)
