@@ -47,10 +47,13 @@ class Way:
     root: Root
     condition: Q
 
+    def rows(self) -> QuerySet[Any]:
+        """(timestamp, id) of each, without order; of entries some of them more than once."""
+        return self.root.filter(self.condition).values_list("timestamp", self.root.key)
+
     def keys(self) -> QuerySet[Any]:
-        """(timestamp, id) of each, without order."""
-        rows = self.root.filter(self.condition).values_list("timestamp", self.root.key)
-        return rows.distinct() if self.root is ENTRIES else rows
+        """Each once."""
+        return self.rows().distinct() if self.root is ENTRIES else self.rows()
 
     def narrowed(self, asked: dict[str, Any], *, but: str) -> "Way":
         """By all else that is asked, `but` what the way itself stands for."""
@@ -64,9 +67,13 @@ class Way:
         return rows.order_by(f"{sign}timestamp", f"{sign}{self.root.key}")[:limit]
 
     def some(self, limit: int) -> QuerySet[Any]:
-        """So many of them, whichever; entries are made distinct along an index."""
-        key = ("timestamp", self.root.key) if self.root is ENTRIES else ()
-        return self.keys().order_by(*key)[:limit]
+        """So many of them, whichever.
+
+        Entries are made distinct along an index. Few transactions are soon met in the order of
+        time, as a page meets its own; of many it is quicker to begin with what they have.
+        """
+        in_order = self.root is ENTRIES or limit <= FEW + 1
+        return self.keys().order_by(*("timestamp", self.root.key) if in_order else ())[:limit]
 
 
 @dataclass(frozen=True)
@@ -140,14 +147,15 @@ def by_time(asked: dict[str, Any]) -> list[Way]:
 def few_of(asked: dict[str, Any]) -> list[int] | None:
     """The transactions with a contact or a word, where those are few and more is asked."""
     narrow = [ways_of_contacts(ids_of(asked["contact"]))]
-    narrow += [ways_of_word(word) for word in words_of(asked)]
+    # What is shorter than the index's parts is everywhere.
+    narrow += [ways_of_word(word) for word in words_of(asked) if len(word.text) > 2]
     narrow = [ways for ways in narrow if ways]
     if len(narrow) + bool(one_entry(asked)) < 2:
         return None
     for ways in narrow:
-        found = {pk for _, pk in together([way.some(FEW + 1) for way in ways])}
+        found = list(together([way.rows()[: FEW + 1] for way in ways]))
         if len(found) <= FEW:
-            return sorted(found)
+            return sorted({pk for _, pk in found})
     return None
 
 
@@ -187,9 +195,9 @@ def ways_of_contacts(contacts: Any) -> list[Way]:
     addresses = Address.objects.filter(contact__in=contacts)
     found = list(addresses.values_list("pk", flat=True)[: MAX_WAYS + 1])
     own = Way(TRANSACTIONS, TRANSACTIONS.has(contact__in=contacts))
+    has_none = ENTRIES.has(contact__isnull=True)
     if len(found) > MAX_WAYS:
         return [own, Way(TRANSACTIONS, by_address(TRANSACTIONS, addresses))]
-    has_none = ENTRIES.has(contact__isnull=True)
     return [own, *(Way(ENTRIES, Q(counterparty=pk) & has_none) for pk in found)]
 
 
