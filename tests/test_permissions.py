@@ -4,9 +4,11 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db.models.signals import post_migrate
 from django.test import Client
+from django.utils import timezone
 from factories import make_address, make_contact, make_user
 
 from contacts.models import Contact
@@ -170,6 +172,19 @@ def test_change_without_the_token_is_refused() -> None:
     client.force_login(make_user("Editors"))
     assert client.post("/contacts/add/", {"name": "Alice"}).status_code == 403
     assert not Contact.objects.exists()
+
+
+def test_a_session_ends_with_its_time_and_with_its_person(client: Client) -> None:
+    user = make_user("Viewers")
+    client.force_login(user)
+    assert client.get("/contacts/").status_code == 200
+    Session.objects.update(expire_date=timezone.now())
+    assert client.get("/contacts/").status_code == 302
+    client.force_login(user)
+    type(user).objects.update(is_active=False)
+    assert client.get("/contacts/").status_code == 302
+    client.cookies["sessionid"] = "no such session"
+    assert client.get("/contacts/").status_code == 302
 
 
 def test_rights_are_those_that_django_would_tell() -> None:

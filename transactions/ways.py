@@ -42,10 +42,14 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Way:
-    """Some of the transactions: those that begin at the root and fit the condition."""
+    """Some of the transactions: those that begin at the root and fit the condition.
+
+    `entries` are such that they tell of the same transactions, where those are many.
+    """
 
     root: Root
     condition: Q
+    entries: Q | None = None
 
     def rows(self) -> QuerySet[Any]:
         """(timestamp, id) of each, without order; of entries some of them more than once."""
@@ -57,7 +61,10 @@ class Way:
 
     def narrowed(self, asked: dict[str, Any], *, but: str) -> "Way":
         """By all else that is asked, `but` what the way itself stands for."""
-        return Way(self.root, self.condition & conditions(asked, self.root, but=but))
+        entries = self.entries
+        if entries is not None:
+            entries &= conditions(asked, ENTRIES, but=but)
+        return Way(self.root, self.condition & conditions(asked, self.root, but=but), entries)
 
     def first(self, place: Place | None, *, ascending: bool, limit: int) -> QuerySet[Any]:
         rows = self.keys()
@@ -67,13 +74,16 @@ class Way:
         return rows.order_by(f"{sign}timestamp", f"{sign}{self.root.key}")[:limit]
 
     def some(self, limit: int) -> QuerySet[Any]:
-        """So many of them, whichever.
+        """So many of them, whichever; entries are made distinct along an index."""
+        key = ("timestamp", self.root.key) if self.root is ENTRIES else ()
+        return self.keys().order_by(*key)[:limit]
 
-        Entries are made distinct along an index. Few transactions are soon met in the order of
-        time, as a page meets its own; of many it is quicker to begin with what they have.
-        """
-        in_order = self.root is ENTRIES or limit <= FEW + 1
-        return self.keys().order_by(*("timestamp", self.root.key) if in_order else ())[:limit]
+    def is_surely(self, limit: int) -> bool:
+        """Whether there are at least so many, where twice as many entries tell it at once."""
+        if self.entries is None:
+            return False
+        found = ENTRIES.filter(self.entries).values_list("transaction_id", flat=True)
+        return len(set(found[: 2 * limit])) >= limit
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,8 @@ class TimeRows:
 
     def count(self, limit: int | None) -> int:
         """How many there are; `limit` is counted up to."""
+        if limit is not None and any(way.is_surely(limit) for way in self.ways):
+            return limit
         parts = [way.keys() for way in self.ways]
         if limit is not None:
             parts = [way.some(limit) for way in self.ways]
@@ -197,7 +209,8 @@ def ways_of_contacts(contacts: Any) -> list[Way]:
     own = Way(TRANSACTIONS, TRANSACTIONS.has(contact__in=contacts))
     has_none = ENTRIES.has(contact__isnull=True)
     if len(found) > MAX_WAYS:
-        return [own, Way(TRANSACTIONS, by_address(TRANSACTIONS, addresses))]
+        theirs = Q(counterparty__contact__in=contacts) & has_none
+        return [own, Way(TRANSACTIONS, by_address(TRANSACTIONS, addresses), theirs)]
     return [own, *(Way(ENTRIES, Q(counterparty=pk) & has_none) for pk in found)]
 
 
