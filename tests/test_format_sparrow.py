@@ -102,3 +102,21 @@ def test_line_that_cannot_be_read_says_why(line: str, why: str) -> None:
     (reason,) = reasons(file(line), OURS)
     assert reason.startswith("Line 2")
     assert why in reason
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (("-1,000,000", "200"), ["-0.01000000", "0.00000200"]),
+        (("1,234", "5"), ["0.00001234", "0.00000005"]),
+        (("0,12345678", "1,00000000"), ["0.12345678", "1"]),
+        (("1,234.5", "0.1"), ["1234.5", "0.1"]),
+    ],
+)
+def test_satoshis_with_groups_of_thousands_are_no_bitcoin(
+    values: tuple[str, str], told: list[str]
+) -> None:
+    lines = [
+        f'2024-01-01 10:00:00,,"{value}",0,,{number:064}' for number, value in enumerate(values)
+    ]
+    assert [moved(row)[0][0] for row in rows(file(*lines), OURS)] == told

@@ -44,6 +44,8 @@ COLUMNS = {
 }
 MATCHERS = {name: re.compile(pattern, re.IGNORECASE).fullmatch for name, pattern in COLUMNS.items()}
 
+_grouped = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+").fullmatch
+
 
 def columns_of(header: tuple[str, ...]) -> dict[str, int]:
     """Our name of each column that is there -> its place."""
@@ -111,7 +113,13 @@ def _unit(table: Table) -> int:
     if said and said["unit"]:
         return SATOSHIS if said["unit"].casefold() == "sats" else 0
     values = [one.cells[place] for one in _lines(table) if isinstance(one, Record)]
-    return 0 if any(re.search(r"[.,]", value) for value in values) else SATOSHIS
+    return 0 if any(map(_has_decimals, values)) else SATOSHIS
+
+
+def _has_decimals(value: str) -> bool:
+    """A comma before groups of three digits is none of a bitcoin amount, which has eight decimals:
+    a spreadsheet has written satoshis so."""
+    return "." in value or ("," in value and not _grouped(value.strip()))
 
 
 def _rows(table: Table, unit: int, zone: tzinfo) -> Iterator[Row | Rejected]:
