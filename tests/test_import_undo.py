@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from factories import make_label, make_transaction
 
 from contacts.models import Address, Contact
@@ -264,3 +265,22 @@ def test_what_was_edited_after_it_came_is_asked_about(edit: dict[str, str]) -> N
     assert plan_of(batch).edited == []
     TransactionLabel.objects.all().delete()
     assert len(plan_of(batch).edited) == 1
+
+
+def test_undo_holds_no_more_locks_for_more_imports_that_told_the_same() -> None:
+    """PostgreSQL has room for some thousands in a transaction."""
+
+    def locks() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()")
+            return int(cursor.fetchone()[0])
+
+    def held_by_undo(others: int) -> int:
+        batch, *_ = [load(ONE) for _ in range(1 + others)]
+        before = locks()
+        undo(batch)
+        return locks() - before
+
+    held_by_undo(1)  # makes the tables
+    assert held_by_undo(8) < held_by_undo(2) + 10
+    assert Transaction.objects.count() == 2

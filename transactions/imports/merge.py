@@ -16,6 +16,7 @@ from django.db.backends.utils import CursorWrapper
 
 from transactions.imports.fiat import FIAT_CODES
 from transactions.imports.labels import waiting_for_new
+from transactions.imports.scripts import run
 from transactions.models import FIAT, MAX_DECIMALS, MAX_INTEGER_DIGITS, Status, TransactionType
 
 # Any number, the same in every process of this project.
@@ -110,7 +111,6 @@ REFUSE_MOVEMENTS = """
 
 # What comes into being beside transactions, so that it can go with them again.
 MADE = """
-    DROP TABLE IF EXISTS pg_temp.made;
     CREATE TEMP TABLE made (name text, id bigint) ON COMMIT DROP;
 """
 # Wallets, addresses and assets come into being. A row that is there already is not touched.
@@ -159,7 +159,6 @@ ADD_WALLETS = """
         OR w.name <> '' AND lower(known.name) = lower(w.name);
 """
 TOLD_MOVEMENTS = """
-    DROP TABLE IF EXISTS pg_temp.told_movement;
     CREATE TEMP TABLE told_movement ON COMMIT DROP AS
     SELECT m.line, m.position, trim_scale(m.amount) AS amount, m.kind, m.beside, w.id AS wallet_id,
         l.family, nullif(m.counterparty, '') AS counterparty, m.symbol, m.name, m.token_id,
@@ -175,7 +174,6 @@ TOLD_MOVEMENTS = """
 """
 # A token without a symbol is called by its contract, until a file knows better.
 ADD_ASSETS = """
-    DROP TABLE IF EXISTS pg_temp.told_asset;
     CREATE TEMP TABLE told_asset ON COMMIT DROP AS
     SELECT asset_kind AS kind, network, code, token_id, max(name COLLATE "C") AS name,
         max(nullif(symbol, left(code, 6) || '…' || right(code, 4)) COLLATE "C") AS symbol
@@ -230,7 +228,6 @@ ADD_ADDRESSES = """
 
 # Each line with its transaction: `number` within the file, and the ledger's id where it is known.
 TOLD_LINES = """
-    DROP TABLE IF EXISTS pg_temp.told_line;
     CREATE TEMP TABLE told_line ON COMMIT DROP AS
     SELECT l.line, l.network, l.txid, l.external_id, l.timestamp, l.status, l.type, l.method,
         l.block::bigint AS block, l.note, l.contact, l.labels,
@@ -249,8 +246,7 @@ TOLD_LINES = """
 """
 # Each transaction as it is to be, beside what the ledger has of it (`old_…`).
 TOLD_TRANSACTIONS = """
-    DROP TABLE IF EXISTS pg_temp.told_transaction;
-    CREATE TEMP TABLE told_transaction ON COMMIT DROP AS
+    CREATE TEMP TABLE settled_transaction ON COMMIT DROP AS
     WITH told AS (
         SELECT number, min(known_id) AS known_id, min(network) AS network, min(txid) AS txid,
             min(source_wallet_id) AS source_wallet_id, min(external_id) AS external_id,
@@ -293,19 +289,18 @@ TOLD_TRANSACTIONS = """
         known_id, nextval(pg_get_serial_sequence('transactions_transaction', 'id'))
     ) AS id
     FROM (SELECT * FROM settled ORDER BY timestamp, number) settled;
-    ANALYZE told_transaction;
+    ANALYZE settled_transaction;
 """
 # A transaction on a chain pays one fee in a coin, which a file may tell in parts. Where two files
 # tell it differently, the higher one is it: the other lacks a part.
 TOLD_FEES = """
-    DROP TABLE IF EXISTS pg_temp.told_fee, pg_temp.file_fee, pg_temp.known_fee;
     CREATE TEMP TABLE file_fee ON COMMIT DROP AS
         SELECT t.known_id, m.wallet_id, a.id AS asset_id, min(m.line) AS line,
             m.network, m.code, m.token_id, m.asset_kind, a.symbol,
             sum(m.amount) AS amount, array_agg(m.amount ORDER BY m.amount) AS parts
         FROM told_movement m
         JOIN told_line l ON l.line = m.line
-        JOIN told_transaction t ON t.number = l.number
+        JOIN settled_transaction t ON t.number = l.number
         JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
             AND a.token_id = m.token_id AND a.kind = m.asset_kind
         WHERE m.kind = 'fee' AND t.network IS NOT NULL AND t.known_id IS NOT NULL
@@ -340,7 +335,6 @@ TOLD_FEES = """
 # Entries that the ledger lacks. Where one file says that a transaction failed, it moved nothing,
 # whatever others say.
 TOLD_ENTRIES = """
-    DROP TABLE IF EXISTS pg_temp.told_entry;
     CREATE TEMP TABLE told_entry ON COMMIT DROP AS
     WITH movement AS (
         SELECT t.id AS transaction_id, t.known_id, l.line, m.position, m.wallet_id,
@@ -350,7 +344,7 @@ TOLD_ENTRIES = """
             undone.is_true AS is_undone, m.beside
         FROM told_movement m
         JOIN told_line l ON l.line = m.line
-        JOIN told_transaction t ON t.number = l.number
+        JOIN settled_transaction t ON t.number = l.number
         JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
             AND a.token_id = m.token_id AND a.kind = m.asset_kind
         LEFT JOIN contacts_address c ON c.family = m.family AND c.value = m.counterparty
@@ -376,7 +370,7 @@ TOLD_ENTRIES = """
     ));
 
     WITH undone AS (
-        DELETE FROM transactions_entry e USING told_transaction t
+        DELETE FROM transactions_entry e USING settled_transaction t
         WHERE t.id = e.transaction_id AND t.old_status <> 'failed' AND t.status = 'failed'
             AND e.kind = 'transfer' AND e.amount <> 0
         RETURNING e.transaction_id, e.timestamp, e.wallet_id, e.asset_id, e.counterparty_id
@@ -388,23 +382,22 @@ TOLD_ENTRIES = """
     ANALYZE told_entry;
 
     -- A movement on a chain whose other side one file tells and another does not is one movement.
-    DROP TABLE IF EXISTS pg_temp.told_side;
     CREATE TEMP TABLE told_side ON COMMIT DROP AS
     SELECT transaction_id, wallet_id, asset_id, amount, count(*) AS known_sides FROM (
         SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount FROM told_entry e
         WHERE e.kind = 'transfer' AND e.counterparty_id IS NOT NULL
         UNION ALL
         SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount
-        FROM transactions_entry e JOIN told_transaction t ON t.known_id = e.transaction_id
+        FROM transactions_entry e JOIN settled_transaction t ON t.known_id = e.transaction_id
         WHERE e.kind = 'transfer' AND e.counterparty_id IS NOT NULL
     ) side
     WHERE transaction_id IN (
-        SELECT id FROM told_transaction WHERE network IS NOT NULL
+        SELECT id FROM settled_transaction WHERE network IS NOT NULL
     ) AND transaction_id IN (
         SELECT transaction_id FROM told_entry WHERE counterparty_id IS NULL AND kind = 'transfer'
         UNION ALL
         SELECT e.transaction_id
-        FROM transactions_entry e JOIN told_transaction t ON t.known_id = e.transaction_id
+        FROM transactions_entry e JOIN settled_transaction t ON t.known_id = e.transaction_id
         WHERE e.counterparty_id IS NULL AND e.kind = 'transfer'
     )
     GROUP BY transaction_id, wallet_id, asset_id, amount;
@@ -423,7 +416,6 @@ TOLD_ENTRIES = """
 # one of ours to another is `self`, and so is a zero one whose other side is a wallet of the
 # transaction; whether an address is a wallet of another transaction must not matter.
 TOLD_TYPES = """
-    DROP TABLE IF EXISTS pg_temp.told_type;
     CREATE TEMP TABLE told_type ON COMMIT DROP AS
     WITH entry AS (
         SELECT transaction_id, wallet_id, asset_id, counterparty_id, kind, amount FROM told_entry
@@ -451,16 +443,13 @@ TOLD_TYPES = """
     FROM shape LEFT JOIN own USING (transaction_id);
 
     -- Written anew, which takes less than to change every row.
-    CREATE TEMP TABLE typed_transaction ON COMMIT DROP AS
+    CREATE TEMP TABLE told_transaction ON COMMIT DROP AS
     SELECT t.*, coalesce(t.told_type, told_type.type, t.old_type, 'call') AS type
-    FROM told_transaction t LEFT JOIN told_type ON told_type.transaction_id = t.id
+    FROM settled_transaction t LEFT JOIN told_type ON told_type.transaction_id = t.id
     ORDER BY t.id;
-    DROP TABLE told_transaction;
-    ALTER TABLE typed_transaction RENAME TO told_transaction;
     ANALYZE told_transaction;
 """
 ADD_LABELS = """
-    DROP TABLE IF EXISTS pg_temp.told_label;
     CREATE TEMP TABLE told_label ON COMMIT DROP AS
     SELECT t.id AS transaction_id, t.known_id, lower(told.name) AS key, min(l.line) AS line,
         min(told.name COLLATE "C") AS name
@@ -521,9 +510,8 @@ ADD_TRANSACTIONS = """
 
 # What each line brings, and what that changes of a known transaction, told at the first line.
 ENTRY_CHANGES = """
-    CREATE INDEX ON told_entry (line);
+    CREATE INDEX IF NOT EXISTS told_entry_line ON told_entry (line);
 
-    DROP TABLE IF EXISTS pg_temp.told_change;
     CREATE TEMP TABLE told_change (line integer, position integer, text text, outcome text)
         ON COMMIT DROP;
 
@@ -750,10 +738,3 @@ def check_foreign_keys(cursor: CursorWrapper) -> None:
 def field_changes() -> Iterable[str]:
     for changes, tells, was_blank, text in FIELD_CHANGES:
         yield FIELD_CHANGE.format(changes=changes, tells=tells, was_blank=was_blank, text=text)
-
-
-def run(cursor: CursorWrapper, parameters: dict[str, Any], *scripts: str) -> None:
-    for script in scripts:
-        for statement in script.split(";\n"):
-            if statement.strip():
-                cursor.execute(statement, parameters)

@@ -16,13 +16,13 @@ from django.utils.text import slugify
 from contacts.addresses import AddressError, looks_like_address, normalise
 from contacts.networks import NETWORKS
 from transactions.imports.rows import FileError, Reading, Rejected, Row
+from transactions.imports.scripts import run
 
 CHUNK_LINES = 1_000  # few, so that Python's collector has little to look through
 CHUNK_CHARACTERS = 8_000_000
 MAX_WALLETS = 1_000
 
 TABLES = """
-    DROP TABLE IF EXISTS pg_temp.staged_line, pg_temp.staged_movement, pg_temp.staged_wallet;
     CREATE TEMP TABLE staged_line (
         line integer, raw text, reason text, network text, family text,
         txid text, external_id text, wallet integer, timestamp timestamptz, status text, type text,
@@ -116,9 +116,7 @@ def names_of(cursor: CursorWrapper) -> dict[str, dict[str, int]]:
 
 def call_by_new_names(cursor: CursorWrapper, batch_id: int) -> None:
     """Where this batch was imported before, and people renamed what it names since."""
-    for statement in BY_NEW_NAMES.split(";\n"):
-        if statement.strip():
-            cursor.execute(statement, {"batch": batch_id})
+    run(cursor, {"batch": batch_id}, BY_NEW_NAMES)
 
 
 class Staging:
@@ -132,7 +130,7 @@ class Staging:
         self.characters = self.count = 0
 
     def add_all(self, records: Iterable[Row | Rejected]) -> None:
-        self.cursor.execute(TABLES)
+        run(self.cursor, {}, TABLES)
         for record in records:
             if isinstance(record, Rejected):
                 self._add_rejected(record)

@@ -8,7 +8,6 @@ since stays unless they say otherwise.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -23,6 +22,7 @@ from transactions.imports.labels import as_records_say
 from transactions.imports.merge import merge_once_more, wait_for_others
 from transactions.imports.progress import UNDO, Progress
 from transactions.imports.rows import FileError
+from transactions.imports.scripts import run
 from transactions.imports.staging import call_by_new_names, stage
 from transactions.models import ImportBatch
 
@@ -54,7 +54,6 @@ REMOVE = """
 """
 # As a transaction is before any file has told of it; what people wrote stays.
 EMPTY = """
-    DROP TABLE IF EXISTS pg_temp.kept_label;
     CREATE TEMP TABLE kept_label (transaction_id bigint, key text) ON COMMIT DROP;
 
     DELETE FROM transactions_entry WHERE transaction_id IN (SELECT id FROM pg_temp.shared);
@@ -191,7 +190,7 @@ def undo(
         imported.update(status=ImportBatch.Status.UNDONE, options=options, error="")
         edited = plan.edited if every else sorted(set(plan.edited).intersection(also))
         make_list(cursor, "gone", plan.alone + edited)
-        run(cursor, REMOVE, {})
+        run(cursor, {}, REMOVE)
         if plan.shared:
             make_anew(cursor, batch, plan.shared)
         for name in UNUSED:  # in an order in which none refers to one that is still there
@@ -247,7 +246,7 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
     make_list(cursor, "shared", shared)
     cursor.execute(OTHERS, {"batch": batch.pk})
     others = [pk for (pk,) in cursor.fetchall()]
-    run(cursor, EMPTY, {})
+    run(cursor, {}, EMPTY)
     found = ImportBatch.objects.defer("content").annotate(has_content=Q(content__isnull=False))
     for other in found.filter(pk__in=others).order_by("pk"):
         if not other.has_content:
@@ -265,20 +264,13 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
                 f"read: {problem}"
             ) from problem
         call_by_new_names(cursor, other.pk)
-        run(cursor, ONLY_SHARED, {"batch": other.pk})
+        run(cursor, {"batch": other.pk}, ONLY_SHARED)
         merge_once_more(cursor)
-    run(cursor, LABELS_OF_NOBODY, {})
+    run(cursor, {}, LABELS_OF_NOBODY)
 
 
 def make_list(cursor: CursorWrapper, name: str, pks: list[int]) -> None:
     """A temporary table of ids, which PostgreSQL knows the size of."""
-    cursor.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
-    cursor.execute(f"CREATE TEMP TABLE {name} (id bigint PRIMARY KEY) ON COMMIT DROP")
+    run(cursor, {}, f"CREATE TEMP TABLE {name} (id bigint PRIMARY KEY) ON COMMIT DROP")
     cursor.execute(f"INSERT INTO {name} SELECT unnest(%s::bigint[])", [pks])
     cursor.execute(f"ANALYZE {name}")
-
-
-def run(cursor: CursorWrapper, script: str, parameters: dict[str, Any]) -> None:
-    for statement in script.split(";\n"):
-        if statement.strip():
-            cursor.execute(statement, parameters)
