@@ -3,8 +3,8 @@
 from typing import Any
 
 from flask import Flask
-from flask_admin import Admin  # type: ignore[import-untyped]
-from flask_admin.contrib.sqla import ModelView  # type: ignore[import-untyped]
+from flask_admin import Admin
+from flask_admin.contrib.sqla import ModelView
 from markupsafe import escape
 
 from benchmarks.peers.flask_paginate import Transaction, configured, db
