@@ -1,12 +1,14 @@
 """An import is taken back as though its file had never been read, and brought again."""
 
 from io import BytesIO
+from itertools import permutations
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from factories import make_label, make_transaction
+from files import ALICE, BOB
 
 from contacts.models import Address, Contact
 from transactions.exports import json_lines
@@ -15,6 +17,7 @@ from transactions.imports.labels import carry_out
 from transactions.imports.undo import CannotUndo, plan_of, undo
 from transactions.models import (
     Asset,
+    Entry,
     ImportBatch,
     Label,
     Transaction,
@@ -284,3 +287,39 @@ def test_undo_holds_no_more_locks_for_more_imports_that_told_the_same() -> None:
     held_by_undo(1)  # makes the tables
     assert held_by_undo(8) < held_by_undo(2) + 10
     assert Transaction.objects.count() == 2
+
+
+A_TOKEN = "0x" + "c0ffee" * 6 + "c0ff"
+ERC20 = (
+    '"Transaction Hash","Blockno","UnixTimestamp","DateTime (UTC)","From","To","TokenValue",'
+    '"USDValueDayOfTx","ContractAddress","TokenName","TokenSymbol"\n'
+    f'"0x{"7" * 64}","16700003","1678038359","2023-03-05 17:45:59","{ALICE}","{BOB}","1,000.5",'
+    f'"N/A","{A_TOKEN}","USD Coin","USDC"\n'
+)
+LEDGER_LIVE = (
+    "Operation Date,Status,Currency Ticker,Operation Type,Operation Amount,Operation Fees,"
+    "Operation Hash,Account Name,Account xpub,Countervalue Ticker,Countervalue at Operation Date,"
+    "Countervalue at CSV Export\n"
+    f"2023-03-05T17:45:59.000Z,Confirmed,ETH,OUT,0.002,0.002,0x{'7' * 64},Ethereum 1,{ALICE},,,\n"
+    f"2023-03-05T17:45:59.000Z,Confirmed,USDC,OUT,1000.5,,0x{'7' * 64},Ethereum 1,{ALICE},,,\n"
+)
+
+
+@pytest.mark.parametrize(
+    "order", [*permutations("el"), ("e", "l", "e"), ("l", "e", "l"), ("l", "l", "e", "e")]
+)
+def test_token_known_by_contract_and_by_code_moves_once(order: tuple[str, ...]) -> None:
+    files = {"e": (ERC20, "ethereum"), "l": (LEDGER_LIVE, "")}
+    batches = {}
+    for name in order:
+        content, network = files[name]
+        file = BytesIO(content.encode())
+        batches[name] = new_batch(file, f"{name}.csv", options={"network": network})
+        if name == "e":
+            batches[name].options["wallet"] = ALICE
+        import_batch(batches[name], file)
+    moved = Entry.objects.filter(kind="transfer").exclude(amount=0)
+    assert [(e.asset.code, f"{e.amount:f}") for e in moved] == [(A_TOKEN, "-1000.5")]
+    if len(order) == 2:
+        undo(batches["e"])
+        assert [(e.asset.code, f"{e.amount:f}") for e in moved.all()] == [("USDC", "-1000.5")]

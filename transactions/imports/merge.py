@@ -381,6 +381,42 @@ TOLD_ENTRIES = """
     FROM undone;
     ANALYZE told_entry;
 
+    -- A token that one file knows by its contract and another by its code alone is one token, where
+    -- the same wallet moved as much of both in one transaction, and no other contract has the code.
+    CREATE TEMP TABLE told_contract ON COMMIT DROP AS
+    SELECT transaction_id, wallet_id, amount, upper(symbol) AS code, count(*) AS movements FROM (
+        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount, a.symbol
+        FROM told_entry e JOIN transactions_asset a ON a.id = e.asset_id
+        WHERE e.kind = 'transfer' AND a.kind = 'token' AND e.amount <> 0
+        UNION ALL
+        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount, a.symbol
+        FROM transactions_entry e JOIN transactions_asset a ON a.id = e.asset_id
+        JOIN settled_transaction t ON t.known_id = e.transaction_id
+        WHERE e.kind = 'transfer' AND a.kind = 'token' AND e.amount <> 0
+    ) by_contract
+    WHERE transaction_id IN (
+        SELECT e.transaction_id FROM told_entry e JOIN transactions_asset a ON a.id = e.asset_id
+        JOIN settled_transaction t ON t.id = e.transaction_id
+        WHERE a.kind = 'exchange' AND t.network IS NOT NULL
+        UNION ALL
+        SELECT e.transaction_id
+        FROM transactions_entry e JOIN transactions_asset a ON a.id = e.asset_id
+        JOIN settled_transaction t ON t.known_id = e.transaction_id
+        WHERE a.kind = 'exchange' AND t.network IS NOT NULL
+    )
+    GROUP BY transaction_id, wallet_id, amount, upper(symbol)
+    HAVING count(DISTINCT asset_id) = 1;
+
+    DELETE FROM told_entry e USING told_contract c, transactions_asset a
+    WHERE (e.transaction_id, e.wallet_id, e.amount) = (c.transaction_id, c.wallet_id, c.amount)
+        AND e.kind = 'transfer' AND e.ordinal < c.movements
+        AND a.id = e.asset_id AND a.kind = 'exchange' AND a.code = c.code;
+
+    DELETE FROM transactions_entry e USING told_contract c, transactions_asset a
+    WHERE (e.transaction_id, e.wallet_id, e.amount) = (c.transaction_id, c.wallet_id, c.amount)
+        AND e.kind = 'transfer' AND e.ordinal < c.movements
+        AND a.id = e.asset_id AND a.kind = 'exchange' AND a.code = c.code;
+
     -- A movement on a chain whose other side one file tells and another does not is one movement.
     CREATE TEMP TABLE told_side ON COMMIT DROP AS
     SELECT transaction_id, wallet_id, asset_id, amount, count(*) AS known_sides FROM (
