@@ -166,3 +166,16 @@ def test_line_that_is_there_twice_does_not_count_twice(name: str) -> None:
     assert len(records(repeated, options)) == len(records(content, options)) + 1
     told = f"line {first.line} told of this transaction already. Remove one of them."
     assert reasons(repeated, options)[-1].endswith(told)
+
+
+def test_quote_that_a_trezor_does_not_close_is_of_the_label() -> None:
+    header = sample("trezor.csv").decode().splitlines()[0]
+    labels = ['"Bob" paid', 'the "rest"', '"', '"for ""May"", late"', "plain"]
+    lines = [
+        f"{1714564800 + number},,,RECV,{number:064},,,bc1q,{label},0.5,BTC,,"
+        for number, label in enumerate(labels)
+    ]
+    content = "\n".join([header, *lines]).encode()
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    found = [one.labels[0] for one in records(content, options) if isinstance(one, Row)]
+    assert found == ['"Bob" paid', 'the "rest"', '"', 'for "May", late', "plain"]

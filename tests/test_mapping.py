@@ -63,9 +63,11 @@ def test_command_reads_an_unknown_table_by_a_mapping_and_keeps_it(tmp_path: Path
     assert "0 new, 2 known" in out.getvalue()
 
 
-@pytest.mark.parametrize("day", ["2024-05-01", "01/05/2024", "1.5.2024"])
+@pytest.mark.parametrize("day", ["2024-05-01", "2024/5/1", "01/05/2024", "1.5.2024"])
 def test_day_without_a_time_is_its_midnight(day: str) -> None:
     assert cells.written_time(day, "Day", UTC, "dmy") == datetime(2024, 5, 1, tzinfo=UTC)
+    at_ten = cells.written_time(f"{day} 10:30", "Day", UTC, "dmy")
+    assert at_ten == datetime(2024, 5, 1, 10, 30, tzinfo=UTC)
 
 
 @pytest.mark.django_db

@@ -112,6 +112,7 @@ class Table:
     header_line: int
     file_name: str = ""
     objects: tuple[dict[str, str], ...] | None = None  # the records of a JSON file
+    quotes_badly: bool = False  # a quote that is not closed as it should be is text
 
 
 @dataclass

@@ -35,7 +35,7 @@ _numeric_date = re.compile(
     r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})"
     r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
 ).fullmatch
-_iso_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+_year_first = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})([ T].*)?").fullmatch
 _money = re.compile(
     r"([+-]?) *(?:[^\W\d_]{0,3}[^\w\s.,+-]?) *([+-]?) *([0-9][0-9,.]*(?:[eE]-?[0-9]+)?)"
 ).fullmatch
@@ -180,9 +180,10 @@ def written_time(text: str, column: str, zone: tzinfo, order: str = "") -> datet
     `order` says what a date with slashes or dashes begins with, `dmy` or `mdy`; one with points
     begins with the day. A date alone is its midnight.
     """
+    if year_first := _year_first(text):  # which leaves no question where the day is
+        year, month, day, clock = year_first.groups()
+        return time(f"{year}-{month:0>2}-{day:0>2}{clock or ' 00:00'}", column, zone)
     found = _numeric_date(text)
-    if not found and _iso_date(text):
-        return time(f"{text} 00:00", column, zone)
     if not found or (found[2] == "-" and len(found[4]) == 2):  # which part would be the year?
         return time(text, column, zone)
     first, mark, second, year, hour, minute, seconds, half = found.groups()

@@ -113,7 +113,9 @@ def open_table(file: BinaryIO, file_name: str, formats: Sequence[Format]) -> tup
                 header = _header_cells(line, delimiter)
                 for candidate in formats:
                     if candidate.matches(header):
-                        table = Table(file, encoding, delimiter, header, number, file_name)
+                        quotes_badly = getattr(candidate, "quotes_badly", False)
+                        begin = (file, encoding, delimiter, header, number, file_name)
+                        table = Table(*begin, quotes_badly=quotes_badly)
                         lines.close()
                         _check_header(table, getattr(candidate, "repeats_columns", False))
                         return candidate, table
@@ -216,6 +218,9 @@ def records(table: Table) -> Iterator[Record | Rejected]:
         for number, found in enumerate(table.objects, start=1):
             yield Record(number, json_table.raw_of(found), [found.get(k, "") for k in table.header])
         return
+    if table.quotes_badly:
+        yield from _loose_records(table)
+        return
     taken: list[str] = []
     reader = csv.reader(
         _noted(table, taken), delimiter=table.delimiter, strict=True, skipinitialspace=True
@@ -241,6 +246,22 @@ def _noted(table: Table, taken: list[str]) -> Iterator[str]:
     for line in lines:
         taken.append(line)
         yield line
+
+
+def _loose_records(table: Table) -> Iterator[Record | Rejected]:
+    """A record a line; a cell is quoted where its last quote stands before a delimiter."""
+    limit = re.escape(table.delimiter)
+    cell = re.compile(rf'"((?:[^"]|"")*)"(?={limit}|\Z)|([^{limit}]*)')
+    lines = islice(lines_of(table.file, table.encoding), table.header_line, None)
+    for number, text in enumerate(lines, table.header_line + 1):
+        raw, cells, position = text.rstrip("\r\n"), [], 0
+        while position <= len(raw):
+            found = cell.match(raw, position)
+            quoted, plain = found.groups() if found else (None, "")
+            cells.append(plain.lstrip() if quoted is None else quoted.replace('""', '"'))
+            position = (found.end() if found else len(raw)) + 1
+        if any(map(str.strip, cells)):
+            yield _record(number, raw, cells, len(table.header))
 
 
 def _record(line: int, raw: str, cells: list[str], width: int) -> Record | Rejected:

@@ -48,6 +48,7 @@ class TransactionsFile:
 
     name = "trezor"
     title = "Trezor Suite transactions"
+    quotes_badly = True  # a quote in a label is doubled only where there is a delimiter too
 
     def matches(self, header: tuple[str, ...]) -> bool:
         names = {name.casefold() for name in header}
