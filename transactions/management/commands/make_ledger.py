@@ -11,6 +11,10 @@ from transactions.models import Transaction
 
 MAX = 100_000_000
 LOADED = ("transactions_transaction", "transactions_entry", "transactions_transactionlabel")
+BESIDE = (
+    *("contacts_contact", "contacts_address", "transactions_wallet", "transactions_asset"),
+    *("transactions_label", "transactions_balance"),
+)
 
 # Everything follows from the number of a transaction and the seed: `pg_temp.r(n, k)` is the k-th
 # fraction of transaction n, and `pg_temp.z(n, k, size)` a rank, of which low ones are frequent.
@@ -244,7 +248,7 @@ class Command(BaseCommand):
         with transaction.atomic(), connection.cursor() as cursor:
             make(cursor, count, seed)
         with connection.cursor() as cursor:
-            for table in (*LOADED, "transactions_balance"):
+            for table in (*LOADED, *BESIDE):
                 cursor.execute(f"ANALYZE {table}")
         self.stdout.write(f"{count:,} transactions of seed {seed}")
 
