@@ -197,8 +197,21 @@ def test_packages_of_the_experiments_are_pinned_with_all_they_need_and_have_a_re
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     }
     assert needed <= pinned
-    reasons = (ROOT / "docs" / "dependencies.md").read_text().partition(f"(`{files[2]}`)")[2]
-    assert sorted(re.findall(r"^- `([\w-]+)`: ", reasons, re.MULTILINE)) == sorted(own)
+    assert sorted(reasons_for(files[2])) == sorted(own)
+
+
+def reasons_for(name: str) -> list[str]:
+    """The packages of a file that docs/dependencies.md has a reason for."""
+    text = (ROOT / "docs" / "dependencies.md").read_text()
+    section = text.partition(f"(`{name}`)")[2].partition("\n## ")[0]
+    return re.findall(r"^- `([\w-]+)`: ", section, re.MULTILINE)
+
+
+def test_packages_of_the_benchmarks_are_pinned_and_have_a_reason() -> None:
+    lines = (ROOT / "requirements-bench.txt").read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    packages = [line.partition("==")[0] for line in lines]
+    assert sorted(reasons_for("requirements-bench.txt")) == sorted(packages)
 
 
 def test_site_itself_never_needs_the_packages_of_the_experiments() -> None:
