@@ -72,7 +72,16 @@ def test_withdrawal_goes_out_although_it_has_no_sign() -> None:
     assert moved(row) == [("-1.5", "transfer", "BTC"), ("-0.0005", "fee", "BTC")]
 
 
-@pytest.mark.parametrize("type_", ["Sub Account Transfer", "Inter Account Transfer", "Staking"])
+@pytest.mark.parametrize(
+    "type_",
+    [
+        "Sub Account Transfer",
+        "Inter Account Transfer",
+        "Staking",
+        "Started generating rewards",
+        "Stopped generating rewards",
+    ],
+)
 def test_what_goes_between_bitstamps_accounts_moves_nothing(type_: str) -> None:
     for content in (old(type_), new(type_)):
         (row,) = rows(content, Options())

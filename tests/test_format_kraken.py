@@ -88,6 +88,8 @@ def test_running_balance_is_checked() -> None:
         ("1INCH", "1INCH"),
         ("C98.F", "C98"),
         ("C98.S", "C98"),
+        ("FLOWH.S", "FLOW"),
+        ("AAPL.T", "AAPL.T"),
     ],
 )
 def test_assets_have_the_names_that_everybody_knows(name: str, symbol: str) -> None:

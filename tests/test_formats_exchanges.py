@@ -151,6 +151,14 @@ FILES = {
             "REJECTED Line 3: Receive Amount or Spend Amount is 0, and a trade has both.",
         ],
     ),
+    "rotki-trades-old.csv": (
+        "rotki-trades-old",
+        [
+            "2022-07-30 09:00:00 | trade | -392.887 LTC, 4.3241 BTC",
+            "2022-07-30 09:00:01 | trade | -4.3241 BTC, 390 LTC, fee -0.5 EUR",
+            "REJECTED Line 4: Type 'Lend' is not known. Write Buy or Sell.",
+        ],
+    ),
 }
 
 
@@ -168,3 +176,6 @@ def test_nfts_of_one_contract_are_each_another() -> None:
     read = rows("\n".join([header, *lines]).encode(), Options())
     codes = [row.movements[0].asset.code for row in read]
     assert codes == [f"{contract.upper()}#7", f"{contract.upper()}#8", contract.upper()]
+    generic = f"Date,Received Amount,Received Currency\n2024-01-01 00:00:00 UTC,1,{contract}\n"
+    (row,) = rows(generic.encode(), Options(wallet="kraken"))
+    assert row.movements[0].asset == read[2].movements[0].asset

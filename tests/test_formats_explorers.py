@@ -123,6 +123,14 @@ def test_every_line_is_read_as_it_is_meant(name: str) -> None:
     assert sample_lines(name, FORMAT_OPTIONS["explorers"]) == (format_name, expected)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_answers_are_read_in_any_encoding_that_tells_itself(encoding: str) -> None:
+    text = sample("etherscan-txlist.json").decode()
+    mark = "" if encoding in ("utf-8-sig", "utf-16") else "\ufeff"
+    options = FORMAT_OPTIONS["explorers"]
+    assert rows((mark + text).encode(encoding), options) == rows(text.encode(), options)
+
+
 @pytest.mark.parametrize("name", ["etherscan-txlist.json", "blockscout-transactions.json"])
 def test_record_of_overlapping_pages_counts_once(name: str) -> None:
     content = sample(name)

@@ -19,6 +19,7 @@ from transactions.models import (
     Asset,
     Entry,
     ImportBatch,
+    ImportLine,
     Label,
     Transaction,
     TransactionLabel,
@@ -305,19 +306,42 @@ LEDGER_LIVE = (
 )
 
 
+OTHER_TOKEN = "0x" + "fa15e0" * 6 + "fa15"
+BY_NAME = {
+    "e": ERC20,
+    "o": ERC20.replace(A_TOKEN, OTHER_TOKEN).replace("USD Coin", "Not it"),
+    "l": LEDGER_LIVE,
+}
+
+
+def brought(name: str) -> ImportBatch:
+    file = BytesIO(BY_NAME[name].encode())
+    options = {} if name == "l" else {"wallet": ALICE, "network": "ethereum"}
+    batch = new_batch(file, f"{name}.csv", options=options)
+    import_batch(batch, file)
+    return batch
+
+
+@pytest.mark.parametrize("order", list(permutations("eol")))
+def test_code_of_two_contracts_is_no_third_token(order: tuple[str, ...]) -> None:
+    for name in (*order, *order):
+        brought(name)
+    moved = Entry.objects.filter(kind="transfer").exclude(amount=0)
+    assert {entry.asset.code for entry in moved} == {A_TOKEN, OTHER_TOKEN}
+
+
+def test_receipt_says_that_a_contract_takes_the_place_of_a_code() -> None:
+    brought("l")
+    line = ImportLine.objects.get(batch=brought("e"))
+    assert line.outcome == "changed"
+    assert "takes the place of −1000.5 USDC, whose contract was not told" in line.detail
+
+
 @pytest.mark.parametrize(
     "order", [*permutations("el"), ("e", "l", "e"), ("l", "e", "l"), ("l", "l", "e", "e")]
 )
 def test_token_known_by_contract_and_by_code_moves_once(order: tuple[str, ...]) -> None:
-    files = {"e": (ERC20, "ethereum"), "l": (LEDGER_LIVE, "")}
-    batches = {}
-    for name in order:
-        content, network = files[name]
-        file = BytesIO(content.encode())
-        batches[name] = new_batch(file, f"{name}.csv", options={"network": network})
-        if name == "e":
-            batches[name].options["wallet"] = ALICE
-        import_batch(batches[name], file)
+    batches = {name: brought(name) for name in order}
     moved = Entry.objects.filter(kind="transfer").exclude(amount=0)
     assert [(e.asset.code, f"{e.amount:f}") for e in moved] == [(A_TOKEN, "-1000.5")]
     if len(order) == 2:

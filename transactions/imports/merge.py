@@ -382,14 +382,16 @@ TOLD_ENTRIES = """
     ANALYZE told_entry;
 
     -- A token that one file knows by its contract and another by its code alone is one token, where
-    -- the same wallet moved as much of both in one transaction, and no other contract has the code.
+    -- the same wallet moved as much of both in one transaction.
     CREATE TEMP TABLE told_contract ON COMMIT DROP AS
-    SELECT transaction_id, wallet_id, amount, upper(symbol) AS code, count(*) AS movements FROM (
-        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount, a.symbol
+    SELECT transaction_id, wallet_id, amount, upper(symbol) AS code, count(*) AS movements,
+        min(line) AS line
+    FROM (
+        SELECT e.transaction_id, e.wallet_id, e.amount, a.symbol, e.line
         FROM told_entry e JOIN transactions_asset a ON a.id = e.asset_id
         WHERE e.kind = 'transfer' AND a.kind = 'token' AND e.amount <> 0
         UNION ALL
-        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount, a.symbol
+        SELECT e.transaction_id, e.wallet_id, e.amount, a.symbol, NULL
         FROM transactions_entry e JOIN transactions_asset a ON a.id = e.asset_id
         JOIN settled_transaction t ON t.known_id = e.transaction_id
         WHERE e.kind = 'transfer' AND a.kind = 'token' AND e.amount <> 0
@@ -404,18 +406,22 @@ TOLD_ENTRIES = """
         JOIN settled_transaction t ON t.known_id = e.transaction_id
         WHERE a.kind = 'exchange' AND t.network IS NOT NULL
     )
-    GROUP BY transaction_id, wallet_id, amount, upper(symbol)
-    HAVING count(DISTINCT asset_id) = 1;
+    GROUP BY transaction_id, wallet_id, amount, upper(symbol);
 
     DELETE FROM told_entry e USING told_contract c, transactions_asset a
     WHERE (e.transaction_id, e.wallet_id, e.amount) = (c.transaction_id, c.wallet_id, c.amount)
         AND e.kind = 'transfer' AND e.ordinal < c.movements
         AND a.id = e.asset_id AND a.kind = 'exchange' AND a.code = c.code;
 
-    DELETE FROM transactions_entry e USING told_contract c, transactions_asset a
-    WHERE (e.transaction_id, e.wallet_id, e.amount) = (c.transaction_id, c.wallet_id, c.amount)
-        AND e.kind = 'transfer' AND e.ordinal < c.movements
-        AND a.id = e.asset_id AND a.kind = 'exchange' AND a.code = c.code;
+    CREATE TEMP TABLE told_twice (line integer, amount numeric, code text) ON COMMIT DROP;
+    WITH twice AS (
+        DELETE FROM transactions_entry e USING told_contract c, transactions_asset a
+        WHERE (e.transaction_id, e.wallet_id, e.amount) = (c.transaction_id, c.wallet_id, c.amount)
+            AND e.kind = 'transfer' AND e.ordinal < c.movements
+            AND a.id = e.asset_id AND a.kind = 'exchange' AND a.code = c.code
+        RETURNING c.line, e.amount, c.code
+    )
+    INSERT INTO told_twice SELECT * FROM twice WHERE line IS NOT NULL;
 
     -- A movement on a chain whose other side one file tells and another does not is one movement.
     CREATE TEMP TABLE told_side ON COMMIT DROP AS
@@ -563,6 +569,11 @@ ENTRY_CHANGES = """
     FROM told_entry e JOIN transactions_asset a ON a.id = e.asset_id
     LEFT JOIN contacts_address c ON c.id = e.counterparty_id
     WHERE e.line IS NOT NULL;
+
+    INSERT INTO told_change
+    SELECT line, 1001, concat('takes the place of ', CASE WHEN amount > 0 THEN '+' END,
+        replace(amount::text, '-', '−'), ' ', code, ', whose contract was not told'), 'changed'
+    FROM told_twice;
 
     INSERT INTO told_change
     SELECT line, 2000, 'adds label ' || name, 'adds' FROM told_label WHERE known_id IS NOT NULL;

@@ -56,6 +56,7 @@ FORMATS: tuple[Format, ...] = (
     blockpit.TRANSACTIONS,
     rotki.EVENTS,
     rotki.TRADES,
+    rotki.OLD_TRADES,
     generic.GENERIC,
 )
 

@@ -216,11 +216,11 @@ def own_id(row: Row, repeats: Counter[str]) -> str:
 
 
 def coin(code: str, column: str) -> AssetName:
-    """An asset by the code that the account has for it."""
+    """An asset by the code that the account has for it; a contract has no other name."""
     name = cells.line_text(code, column, cells.MAX_LABEL).upper()
     if not name:
         raise Unreadable(f"{column} is empty. Write which asset was moved.")
-    return AssetName("code", name, symbol=f"{code[:6]}…{code[-4:]}" if _contract(code) else name)
+    return AssetName("code", name, symbol="" if _contract(code) else name)
 
 
 def move(

@@ -27,6 +27,7 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 TYPES = {
     "deposit": "deposit",
     "card deposit": "deposit",
+    "credit card deposit": "deposit",
     "withdrawal": "withdrawal",
     "ripple deposit": "deposit",
     "ripple payment": "withdrawal",
@@ -41,6 +42,8 @@ WITHIN = {
     "staked assets",
     "staking",
     "unstaking",
+    "started generating rewards",
+    "stopped generating rewards",
 }
 _news_time = re.compile(
     r"([A-Za-z]{3})[a-z]*\.? ([0-9]{1,2}), ([0-9]{4}), "

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from contacts.addresses import families_of, looks_like_address
 from contacts.networks import NETWORKS
 from transactions.imports.formats import cells
+from transactions.imports.formats.accounts import coin
 from transactions.imports.formats.cells import ZERO, Unreadable, shown
 from transactions.imports.formats.reader import Record, records, rows_of
 from transactions.imports.rows import (
@@ -221,16 +222,13 @@ def leg_of(place: Place, amount: str, currency: str, contract: str, side: str) -
 @lru_cache(maxsize=10_000)
 def asset_of(network: str, currency: str, contract: str, side: str) -> AssetName:
     """On a network a token is known by its contract, at an account by its code."""
+    if not network and contract not in ("", CODE_ALONE):
+        raise Unreadable(
+            f"{side} Contract needs a Network. Write both, or leave both empty for a named account."
+        )
+    if not network or contract == CODE_ALONE:
+        return coin(currency, f"{side} Currency")
     symbol = cells.line_text(currency, f"{side} Currency", cells.MAX_LABEL)
-    if contract == CODE_ALONE:
-        return AssetName("code", symbol.upper(), symbol=symbol.upper())
-    if not network:
-        if contract:
-            raise Unreadable(
-                f"{side} Contract needs a Network. Write both, or leave both empty for a named "
-                "account."
-            )
-        return AssetName("code", symbol.upper(), symbol=symbol.upper())
     if contract:
         contract, _, number = contract.partition("/")
         code = cells.address(contract, NETWORKS[network].family, f"{side} Contract")

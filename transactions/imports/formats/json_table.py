@@ -18,28 +18,28 @@ HASHES = {"hash", "transaction_hash"}
 LISTS = ("result", "res", "items", "data")
 
 
-def is_json(file: BinaryIO) -> bool:
+def is_json(file: BinaryIO, encoding: str) -> bool:
     file.seek(0)
-    start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
-    return start[:1] in (b"{", b"[")
+    start = file.read(4096).decode(encoding, errors="ignore").lstrip()
+    return start[:1] in ("{", "[")
 
 
-def open_json(file: BinaryIO, file_name: str) -> Table:
+def open_json(file: BinaryIO, file_name: str, encoding: str) -> Table:
     """Raises FileError where the file is no JSON, tells of an error, or has no records."""
     file.seek(0)
     content = file.read(MAX_SIZE + 1)
     if len(content) > MAX_SIZE:
         raise FileError(f"A JSON file has at most {MAX_SIZE >> 20} MB. Save fewer records in one.")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError as problem:
-        line = content.count(b"\n", 0, problem.start) + 1
+        line = content[: problem.start].decode(encoding, errors="ignore").count("\n") + 1
         raise FileError(f"Line {line} is not UTF-8. Save the answer again.") from None
     found = tuple(flat(record) for answer in answers_in(text) for record in records_of(answer))
     if not found:
         raise FileError("The file has no records. Ask for the time span that you mean.")
     header = tuple(dict.fromkeys(name for record in found for name in record))
-    return Table(file, "utf-8-sig", "", header, 0, file_name, found)
+    return Table(file, encoding, "", header, 0, file_name, found)
 
 
 def answers_in(text: str) -> list[Any]:

@@ -33,6 +33,7 @@ ASSETS = {
     "XBT": "BTC",
     "XETH": "ETH",
     "ETH2": "ETH",
+    "FLOWH": "FLOW",
     "XXDG": "DOGE",
     "XDG": "DOGE",
     "XLTC": "LTC",
@@ -52,6 +53,7 @@ ASSETS = {
 }
 # What is staked, on hold or in a fund is the same asset of the same account.
 SUFFIXES = ("S", "M", "F", "P", "B", "HOLD")
+TOKENISED = "T"  # a share's token is not the share, so it keeps its ending
 TYPES = {
     "deposit": "deposit",
     "withdrawal": "withdrawal",
@@ -161,6 +163,8 @@ def _row(record: Record, line: dict[str, str]) -> Row:
 def _asset(name: str) -> AssetName:
     """By the name that everybody knows it by: `XXBT` is BTC, `DOT28.S` is DOT."""
     code, _, suffix = name.upper().partition(".")
+    if code and suffix == TOKENISED:
+        code, suffix = name.upper(), ""
     if suffix and suffix not in SUFFIXES:
         raise Unreadable(
             f"asset {shown(name)} has an ending that is not known here. Please report it."

@@ -100,8 +100,8 @@ def open_table(file: BinaryIO, file_name: str, formats: Sequence[Format]) -> tup
     follows. The file must be seekable.
     """
     encoding = encoding_of(file)
-    if json_table.is_json(file):
-        table = json_table.open_json(file, file_name)
+    if json_table.is_json(file, encoding):
+        table = json_table.open_json(file, file_name, encoding)
         for candidate in formats:
             if candidate.matches(table.header):
                 return candidate, table
@@ -156,7 +156,7 @@ def open_any(file: BinaryIO, file_name: str) -> Table:
     """A file of an unknown kind as a table: its header is the longest of its first lines that is
     followed by lines of as many cells, which a text with another delimiter in it hardly is."""
     encoding = encoding_of(file)
-    if json_table.is_json(file):
+    if json_table.is_json(file, encoding):
         raise FileError("A JSON file has no columns that could be mapped.")
     with closing(lines_of(file, encoding)) as lines:
         first = list(islice(lines, HEADER_WITHIN + 1))

@@ -2,11 +2,14 @@
 
 Times are Unix milliseconds. Assets are symbols, or identifiers such as
 `eip155:1/erc20:0xdAC1…1ec7`; the best known of these get the code that accounts have for them, of
-the others the contract is the code. The fee is beside the amounts. Source: rotki's documentation.
+the others the contract is the code. The fee is beside the amounts. Trades of files before 2024 have
+a base and a quote currency: of which of them Buy Amount is, tells whether the base was bought or
+sold. Source: rotki's documentation and its importers.
 """
 
 import re
 from datetime import datetime
+from decimal import Decimal
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, move, swap
@@ -66,12 +69,11 @@ def read_event(line: Line, context: Context) -> Told:
         )
     is_out, type_ = TYPES[kind]
     amount = cells.amount(line["amount"], "Amount")
-    fee = cells.amount(line["fee"], "Fee")
     return Told(
         time_of(line["timestamp"]),
         [
             *move(amount, code(line["currency"]), "Currency", is_out=is_out),
-            *move(fee, code(line["fee currency"]), "Fee Currency", is_fee=True),
+            *move(fee_of(line), code(line["fee currency"]), "Fee Currency", is_fee=True),
         ],
         type=type_,
         note=cells.note_text(line["description"], "Description"),
@@ -79,20 +81,37 @@ def read_event(line: Line, context: Context) -> Told:
     )
 
 
+def fee_of(line: Line) -> Decimal | None:
+    """rotki writes None where there is none."""
+    return None if line["fee"] == "None" else cells.amount(line["fee"], "Fee")
+
+
 def read_trade(line: Line, context: Context) -> Told:
-    received, spent, fee = (
-        cells.amount(line[name], name.title()) for name in ("receive amount", "spend amount", "fee")
-    )
-    if not received or not spent:
-        raise Unreadable("Receive Amount or Spend Amount is 0, and a trade has both.")
+    currencies = line["receive currency"], line["spend currency"]
+    return _trade(line, "receive amount", "spend amount", *currencies)
+
+
+def read_old_trade(line: Line, context: Context) -> Told:
+    base, quote = line["base currency"], line["quote currency"]
+    kind = line["type"].casefold()
+    if kind not in ("buy", "sell"):
+        raise Unreadable(f"Type {shown(line['type'])} is not known. Write Buy or Sell.")
+    currencies = (base, quote) if kind == "buy" else (quote, base)
+    return _trade(line, "buy amount", "sell amount", *currencies)
+
+
+def _trade(line: Line, received: str, spent: str, received_code: str, spent_code: str) -> Told:
+    amounts = [cells.amount(line[name], name.title()) for name in (received, spent)]
+    if not all(amounts):
+        raise Unreadable(f"{received.title()} or {spent.title()} is 0, and a trade has both.")
     return Told(
         time_of(line["timestamp"]),
         swap(
-            received,
-            code(line["receive currency"]),
-            spent,
-            code(line["spend currency"]),
-            fee,
+            amounts[0],
+            code(received_code),
+            amounts[1],
+            code(spent_code),
+            fee_of(line),
             code(line["fee currency"]),
         ),
         type="trade",
@@ -114,5 +133,12 @@ TRADES = AccountFile(
     "rotki generic trades",
     FEES | {"spend currency", "receive currency", "receive amount", "spend amount"},
     read_trade,
+    wallet_columns=("location",),
+)
+OLD_TRADES = AccountFile(
+    "rotki-trades-old",
+    "rotki generic trades, before 2024",
+    FEES | {"base currency", "quote currency", "type", "buy amount", "sell amount"},
+    read_old_trade,
     wallet_columns=("location",),
 )
