@@ -13,6 +13,7 @@ from factories import (
     make_wallet,
 )
 
+from transactions import conditions, ways
 from transactions.filters import ORDERINGS, TransactionFilter, told
 from transactions.models import Transaction
 from txsite.tables import Place
@@ -96,7 +97,16 @@ def found(query: str) -> str:
     filterset = TransactionFilter(QueryDict(query), queryset=Transaction.objects.order_by("id"))
     assert filterset.is_valid(), filterset.errors
     check_ways(filterset)
-    return "".join(str(transaction)[-1] for transaction in filterset.qs)
+    letters = "".join(str(transaction)[-1] for transaction in filterset.qs)
+    with pytest.MonkeyPatch.context() as limits:
+        limits.setattr(conditions, "MAX_IDS", 0)
+        limits.setattr(ways, "MAX_WAYS", 0)
+        limits.setattr(ways, "FEW", 0)
+        as_if_large = TransactionFilter(QueryDict(query), queryset=filterset.queryset)
+        assert as_if_large.is_valid()
+        check_ways(as_if_large)
+        assert "".join(str(transaction)[-1] for transaction in as_if_large.qs) == letters
+    return letters
 
 
 def check_ways(filterset: TransactionFilter) -> None:

@@ -18,7 +18,7 @@ from factories import (
     make_wallet,
 )
 
-from transactions import views
+from transactions import querysets, views
 from transactions.models import Entry
 
 pytestmark = pytest.mark.django_db
@@ -315,3 +315,24 @@ def test_list_is_counted_up_to_a_limit_and_exactly_when_asked(
     assert 'href="?count=exact"' in page
     assert count_in(get(viewer, "?count=exact")) == "3"
     assert "Select a valid choice" in get(viewer, "?count=about", 400)
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("", "21"),
+        ("?type=receive", "21"),
+        ("?type=receive&status=ok", "20+"),
+        ("?amount_min=0", "20+"),
+        ("?type=receive&status=ok&amount_min=0&amount_max=100&direction=in", "2+"),
+        ("?type=receive&status=ok&amount_min=0&direction=in&count=exact", "21"),
+    ],
+)
+def test_large_ledger_is_counted_less_far_the_more_there_is_to_look_at(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch, query: str, count: str
+) -> None:
+    monkeypatch.setattr(views, "MAX_COUNT", 200)
+    monkeypatch.setattr(querysets, "MANY", -2)  # what is not estimated yet counts as -1
+    for _ in range(21):
+        make_transaction()
+    assert count_in(get(viewer, query)) == count

@@ -147,8 +147,15 @@ def no_excluded_entry(asked: dict[str, Any], root: Root) -> Q:
     return matches
 
 
-def has_entry(root: Root, condition: Q) -> Q:
-    return Q(Exists(entries_of(root).filter(condition)))
+class Probe(Exists):
+    """Looked up row by row: PostgreSQL does not first collect all that there are, which takes
+    longer than a page where those are many."""
+
+    template = "EXISTS(%(subquery)s OFFSET 0)"
+
+
+def has_entry(root: Root, condition: Q, exists: type[Exists] = Exists) -> Q:
+    return Q(exists(entries_of(root).filter(condition)))
 
 
 def has_some(root: Root, name: str) -> Q:
@@ -197,7 +204,9 @@ def has_contact(root: Root, contacts: Any) -> Q:
 
 def by_address(root: Root, addresses: Any) -> Q:
     """With the contact of one of these addresses, which no contact of its own overrides."""
-    return root.has(contact__isnull=True) & has_entry(root, Q(counterparty__in=addresses))
+    is_one_of_many = root is ENTRIES and not isinstance(addresses, list)
+    at_one = has_entry(root, Q(counterparty__in=addresses), Probe if is_one_of_many else Exists)
+    return root.has(contact__isnull=True) & at_one
 
 
 @dataclass(frozen=True)
@@ -246,14 +255,29 @@ def own_texts(root: Root, text: str) -> list[Q]:
 def has_word(root: Root, word: Word) -> Q:
     """The word stands somewhere: in the id, a note, a label, a contact or an address."""
     matches = Q(*own_texts(root, word.text), _connector=Q.OR)
-    if word.contacts:
+    if is_some(word.contacts):
         matches |= has_contact(root, word.contacts)
-    if word.labels:
+    if is_some(word.labels):
         matches |= has_label(root, word.labels)
-    if word.addresses:
-        at_address = Q(counterparty__in=word.addresses)
-        matches |= has_entry(root, at_address | Q(wallet__in=word.wallets))
+    if is_some(word.addresses):
+        matches |= has_entry(root, is_at(word))
     return matches
+
+
+def is_some(found: Any) -> bool:
+    """Whether a word was found in any; a query of too many is not asked for it."""
+    return not isinstance(found, list) or bool(found)
+
+
+def is_at(word: Word) -> Q:
+    """An entry at an address that has the word: of too many, each entry's own is looked at."""
+    other = Q(counterparty__in=word.addresses)
+    own = Q(wallet__in=word.wallets)
+    if not isinstance(word.addresses, list):
+        other = Q(counterparty__value__icontains=word.text)
+    if not isinstance(word.wallets, list):
+        own = Q(wallet__address__value__icontains=word.text)
+    return other | own
 
 
 def says(root: Root, words: list[Word]) -> Q:

@@ -229,6 +229,7 @@ DIRECTIONS = [("in", "In"), ("out", "Out")]
 
 # Filters each of which has an index.
 PLAIN = {"wallet", "asset", "address", "type", "status", "label"}
+DAYS = {"date_after", "date_before"}
 
 
 class TransactionFilter(django_filters.FilterSet):
@@ -266,10 +267,11 @@ class TransactionFilter(django_filters.FilterSet):
         return queryset.filter(conditions(self.form.cleaned_data, TRANSACTIONS))
 
     @property
-    def is_plain(self) -> bool:
-        """Whether an index alone tells the transactions."""
-        asked = {name for name, terms in self.form.cleaned_data.items() if terms}
-        return (len(asked) < 2 and asked <= PLAIN) or asked <= {"date_after", "date_before"}
+    def looked_at(self) -> int:
+        """How many conditions an index alone does not tell: each row has to be looked at."""
+        asked = self.form.cleaned_data.items()
+        names = {name for name, terms in asked if terms not in (None, [])} - DAYS
+        return max(len(names) - 1, len(names - PLAIN))
 
     @cached_property
     def by_time(self) -> TimeRows:

@@ -22,6 +22,8 @@ from txsite.tables import MAX_COUNT, ListForm, Page, RowCount
 
 MAX_COMPLETIONS = 20
 
+MANY_CONDITIONS = 4
+
 
 def may_edit(request: HttpRequest) -> bool:
     return request.user.has_perm("transactions.change_transaction")
@@ -67,8 +69,10 @@ def row_count(filterset: TransactionFilter, place: ListForm) -> RowCount:
     """Of many transactions fewer are counted unasked where each has to be looked at."""
     if place.cleaned_data["count"] == "exact":
         return RowCount.of(filterset.by_time, None)
-    takes_no_time = filterset.is_plain or not Transaction.objects.are_many()
-    return RowCount.of(filterset.by_time, MAX_COUNT if takes_no_time else MAX_COUNT // 10)
+    limit = MAX_COUNT
+    if filterset.looked_at and Transaction.objects.are_many():
+        limit = MAX_COUNT // 10 if filterset.looked_at < MANY_CONDITIONS else MAX_COUNT // 100
+    return RowCount.of(filterset.by_time, limit)
 
 
 @require_safe

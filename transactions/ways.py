@@ -24,6 +24,8 @@ from transactions.conditions import (
     conditions,
     has_entry,
     has_label,
+    is_at,
+    is_some,
     one_entry,
     own_texts,
     wanted,
@@ -165,6 +167,8 @@ def few_of(asked: dict[str, Any]) -> list[int] | None:
     if len(narrow) + bool(one_entry(asked)) < 2:
         return None
     for ways in narrow:
+        if any(way.is_surely(FEW + 1) for way in ways):
+            continue
         found = list(together([way.rows()[: FEW + 1] for way in ways]))
         if len(found) <= FEW:
             return sorted({pk for _, pk in found})
@@ -202,7 +206,7 @@ def of_words(asked: dict[str, Any]) -> list[Way]:
 
 def ways_of_contacts(contacts: Any) -> list[Way]:
     """Through the contact of its own, and through each address of the contacts."""
-    if not contacts:
+    if not is_some(contacts):
         return []
     addresses = Address.objects.filter(contact__in=contacts)
     found = list(addresses.values_list("pk", flat=True)[: MAX_WAYS + 1])
@@ -217,15 +221,14 @@ def ways_of_contacts(contacts: Any) -> list[Way]:
 def ways_of_word(word: Word) -> list[Way]:
     """Each place where the word can stand."""
     ways = [Way(TRANSACTIONS, one) for one in own_texts(TRANSACTIONS, word.text)]
-    if word.labels:
+    if is_some(word.labels):
         ways.append(Way(TRANSACTIONS, has_label(TRANSACTIONS, word.labels)))
     ways += ways_of_contacts(word.contacts)
     if isinstance(word.addresses, list) and len(word.addresses) <= MAX_WAYS:
         ways += [Way(ENTRIES, Q(counterparty=pk)) for pk in word.addresses]
         ways += [Way(ENTRIES, Q(wallet=pk)) for pk in word.wallets]
     else:
-        at_address = Q(counterparty__in=word.addresses) | Q(wallet__in=word.wallets)
-        ways.append(Way(TRANSACTIONS, has_entry(TRANSACTIONS, at_address)))
+        ways.append(Way(TRANSACTIONS, has_entry(TRANSACTIONS, is_at(word))))
     return ways
 
 
