@@ -10,6 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Abs
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
@@ -221,25 +222,45 @@ class Word:
     wallets: Any
 
 
+LOOKED_UP = """
+    (SELECT 'labels', id FROM transactions_label
+        WHERE UPPER(name::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
+    UNION ALL (SELECT 'contacts', id FROM contacts_contact
+        WHERE UPPER(name::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
+    UNION ALL (SELECT 'addresses', id FROM contacts_address
+        WHERE UPPER(value::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
+    UNION ALL (SELECT 'wallets', wallet.id
+        FROM contacts_address address JOIN transactions_wallet wallet
+        ON wallet.address_id = address.id
+        WHERE UPPER(address.value::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
+"""
+
+
 def looked_up(text: str) -> Word:
-    found: dict[str, Any] = {
+    """Where the word stands; `UPPER` as in the indexes of its parts, and in what Django asks."""
+    pattern = f"%{connection.ops.prep_for_like_query(text)}%"
+    with connection.cursor() as cursor:
+        cursor.execute(LOOKED_UP, {"pattern": pattern, "limit": MAX_IDS + 1})
+        rows = cursor.fetchall()
+    ids: dict[str, list[int]] = {"labels": [], "contacts": [], "addresses": [], "wallets": []}
+    for kind, pk in rows:
+        ids[kind].append(pk)
+    known = {
+        kind: found if len(found) <= MAX_IDS else all_with(kind, text)
+        for kind, found in ids.items()
+    }
+    return Word(text, **known)
+
+
+def all_with(kind: str, text: str) -> QuerySet[Any]:
+    """A query of the ids of all, of this kind, that have the word."""
+    rows: dict[str, QuerySet[Any]] = {
         "labels": Label.objects.filter(name__icontains=text),
         "contacts": Contact.objects.filter(name__icontains=text),
         "addresses": Address.objects.filter(value__icontains=text),
         "wallets": Wallet.objects.filter(address__value__icontains=text),
     }
-    kinds = [
-        rows.order_by().annotate(found_as=Value(kind)).values_list("found_as", "pk")[: MAX_IDS + 1]
-        for kind, rows in found.items()
-    ]
-    ids: dict[str, list[int]] = {kind: [] for kind in found}
-    for kind, pk in kinds[0].union(*kinds[1:], all=True):
-        ids[kind].append(pk)
-    known = {
-        kind: ids[kind] if len(ids[kind]) <= MAX_IDS else rows.values("pk")
-        for kind, rows in found.items()
-    }
-    return Word(text, **known)
+    return rows[kind].order_by().values("pk")
 
 
 def own_texts(root: Root, text: str) -> list[Q]:

@@ -8,8 +8,10 @@ the same entry.
 
 import unicodedata
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import django_filters
@@ -57,7 +59,14 @@ class TermsWidget(forms.TextInput):
         return [value for value in data.getlist(name) if value.strip()]
 
 
-class TermsField(forms.Field):
+class FixedField(forms.Field):
+    """A field that nothing changes, so that each form need not copy it."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FixedField":
+        return self
+
+
+class TermsField(FixedField):
     """Several values of one filter; `find` turns the text of each into what is looked for.
 
     `find` raises ValidationError with words for the person who typed the text; a text after
@@ -114,7 +123,7 @@ class WordsField(TermsField):
         return terms
 
 
-class DayField(forms.DateField):
+class DayField(FixedField, forms.DateField):
     """A UTC day, written 2024-01-31."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -126,7 +135,7 @@ class DayField(forms.DateField):
         )
 
 
-class AmountValueField(forms.CharField):
+class AmountValueField(FixedField, forms.CharField):
     """An absolute amount: digits with a point, as exact as the ledger's."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -206,7 +215,14 @@ def choice(choices: Iterable[tuple[str, str]]) -> Callable[[str], str]:
     return find
 
 
-class TermsFilter(django_filters.Filter):
+class FixedFilter(django_filters.Filter):
+    """A filter that nothing changes: its field is made once, and not copied for each list."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FixedFilter":
+        return copy(self)
+
+
+class TermsFilter(FixedFilter):
     """A filter whose value is a list of terms; `TransactionFilter` asks the question."""
 
     field_class: type[TermsField] = TermsField
@@ -216,11 +232,11 @@ class WordsFilter(TermsFilter):
     field_class: type[TermsField] = WordsField
 
 
-class DayFilter(django_filters.Filter):
+class DayFilter(FixedFilter):
     field_class = DayField
 
 
-class AmountFilter(django_filters.Filter):
+class AmountFilter(FixedFilter):
     field_class = AmountValueField
 
 
@@ -256,6 +272,9 @@ class TransactionFilter(django_filters.FilterSet):
         model = Transaction
         fields: list[str] = []
 
+    def get_form_class(self) -> Any:
+        return form_class()
+
     @property
     def qs(self) -> QuerySet[Transaction]:
         """The transactions; never those of a filter that could not be read."""
@@ -286,6 +305,13 @@ class TransactionFilter(django_filters.FilterSet):
         if name in ("amount", "fee"):
             return SumRows(self.form.cleaned_data, one_asset(self)[0])
         return QuerySetRows(self.qs)
+
+
+@cache
+def form_class() -> type[forms.Form]:
+    """Made once: nothing of it depends on what is asked."""
+    form: type[forms.Form] = super(TransactionFilter, TransactionFilter()).get_form_class()
+    return form
 
 
 NEEDS_ONE_ASSET = "Sorting by amount or fee needs exactly one asset: filter by it first."

@@ -14,7 +14,7 @@ from contacts import addresses
 from contacts.networks import NETWORKS
 from transactions.amounts import format_amount
 from transactions.balances import balances
-from transactions.models import Entry, Status, TransactionType
+from transactions.models import Entry, ImportBatch, ImportLine, Status, TransactionType
 from txsite.prepared import fetch
 from txsite.tables import MAX_ID, literal
 
@@ -217,3 +217,25 @@ def listed(pks: Iterable[int]) -> list[Listed]:
 def entry_of(kind: str, amount: str, wallet: list, asset: list, other: list | None) -> ListedEntry:
     counterparty = ListedAddress(*other) if other else None
     return ListedEntry(kind, amount, ListedWallet(*wallet), ListedAsset(*asset), counterparty)
+
+
+TOLD_BY = """
+    SELECT line.number, line.outcome, line.detail, batch.id, batch.file_name
+    FROM transactions_importline line
+    JOIN transactions_importbatch batch ON batch.id = line.batch_id
+    WHERE line.transaction_id = %s
+    ORDER BY batch.made_at DESC, batch.id DESC, line.number LIMIT 50
+"""
+
+
+def told_by(pk: int) -> list[ImportLine]:
+    """The lines of files, those of the latest import first, that told of a transaction."""
+    return [
+        ImportLine(
+            number=number,
+            outcome=outcome,
+            detail=detail,
+            batch=ImportBatch(pk=batch, file_name=file_name),
+        )
+        for number, outcome, detail, batch, file_name in fetch(TOLD_BY, [pk])
+    ]

@@ -9,7 +9,6 @@ from html import escape
 from typing import Any
 from urllib.parse import quote_plus
 
-import django_tables2
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
@@ -23,7 +22,7 @@ from transactions.listing import (
     ListedWallet,
 )
 from transactions.models import Entry
-from txsite.tables import ListTable, literal
+from txsite.tables import FixedColumn, ListTable, literal
 
 NOTHING = '<span class="muted" aria-label="none">–</span>'
 LONG = 16  # digits beyond which an amount may be broken over lines
@@ -69,16 +68,16 @@ class Addresses:
 class TransactionTable(ListTable):
     """One row a transaction, of `listed` ones. Context beside the rows: `can_edit`."""
 
-    time = django_tables2.Column(verbose_name="Time (UTC)", attrs={"th": {"data-sort": "time"}})
-    type = django_tables2.Column(attrs={"th": {"data-sort": "type"}})
-    wallet = django_tables2.Column()
-    out = django_tables2.Column(attrs={"th": {"data-sort": "amount"}})
-    into = django_tables2.Column(verbose_name="In", attrs={"th": {"data-sort": "amount"}})
-    counterparty = django_tables2.Column()
-    labels = django_tables2.Column()
-    note = django_tables2.Column(attrs={"th": {"data-sort": "note"}})
-    fee = django_tables2.Column(attrs={"th": {"data-sort": "fee"}})
-    transaction = django_tables2.Column()
+    time = FixedColumn(verbose_name="Time (UTC)", attrs={"th": {"data-sort": "time"}})
+    type = FixedColumn(attrs={"th": {"data-sort": "type"}})
+    wallet = FixedColumn()
+    out = FixedColumn(attrs={"th": {"data-sort": "amount"}})
+    into = FixedColumn(verbose_name="In", attrs={"th": {"data-sort": "amount"}})
+    counterparty = FixedColumn()
+    labels = FixedColumn()
+    note = FixedColumn(attrs={"th": {"data-sort": "note"}})
+    fee = FixedColumn(attrs={"th": {"data-sort": "fee"}})
+    transaction = FixedColumn()
 
     class Meta:
         attrs = {"class": "transactions", "caption": "Transactions"}

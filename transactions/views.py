@@ -1,16 +1,20 @@
 """The list, one transaction, and the balances."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from transactions.exports import FORMATS
 from transactions.filters import DIRECTIONS, TransactionFilter, list_form, told
-from transactions.listing import listed, listed_balances
+from transactions.listing import listed, listed_balances, told_by
 from transactions.models import (
     Asset,
-    ImportLine,
     Label,
     Status,
     Transaction,
@@ -21,8 +25,16 @@ from transactions.tables import TransactionTable, balance_rows
 from txsite.tables import MAX_COUNT, ListForm, Page, RowCount
 
 MAX_COMPLETIONS = 20
-
 MANY_CONDITIONS = 4
+
+
+def options(choices: Iterable[tuple[Any, Any]]) -> SafeString:
+    return format_html_join("", '<option value="{}">{}</option>', choices)
+
+
+TYPE_OPTIONS, STATUS_OPTIONS, DIRECTION_OPTIONS = map(
+    options, (TransactionType.choices, Status.choices, DIRECTIONS)
+)
 
 
 def may_edit(request: HttpRequest) -> bool:
@@ -44,7 +56,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
         "parts": parts,
         "page": page,
         "is_valid": is_valid,
-        "count": row_count(filterset, place) if is_valid else RowCount(0),
+        "count": row_count(filterset, place, page) if is_valid else RowCount(0),
         "table": TransactionTable(
             listed(row.pk for row in page.rows),
             sort=place.cleaned_data.get("sort", ""),
@@ -53,9 +65,9 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
         ),
         "is_by_time": place.cleaned_data.get("sort", "").removeprefix("-") == "time",
         "is_empty": is_valid and not parts and not page.rows and not place.cleaned_data["cursor"],
-        "types": TransactionType.choices,
-        "statuses": Status.choices,
-        "directions": DIRECTIONS,
+        "types": TYPE_OPTIONS,
+        "statuses": STATUS_OPTIONS,
+        "directions": DIRECTION_OPTIONS,
         "downloads": [(name, one.title) for name, one in FORMATS.items()],
     }
     return render(request, "transactions/list.html", context, status=200 if is_valid else 400)
@@ -65,8 +77,10 @@ def page_of(filterset: TransactionFilter, place: ListForm) -> Page:
     return place.page(filterset.in_order(place.cleaned_data["sort"]))
 
 
-def row_count(filterset: TransactionFilter, place: ListForm) -> RowCount:
+def row_count(filterset: TransactionFilter, place: ListForm, page: Page) -> RowCount:
     """Of many transactions fewer are counted unasked where each has to be looked at."""
+    if not place.cleaned_data["cursor"] and not page.next:
+        return RowCount(len(page.rows))  # the page is all there is
     if place.cleaned_data["count"] == "exact":
         return RowCount.of(filterset.by_time, None)
     limit = MAX_COUNT
@@ -83,11 +97,10 @@ def transaction_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if not found:
         raise Http404("There is no such transaction.")
     [record] = found
-    lines = ImportLine.objects.filter(transaction=pk).select_related("batch")
     context = {
         "transaction": record,
         "table": TransactionTable(found, can_edit=may_edit(request)),
-        "lines": lines.only("number", "outcome", "detail", "batch__file_name")[:50],
+        "lines": told_by(pk),
     }
     return render(request, "transactions/detail.html", context)
 

@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -306,6 +307,13 @@ class ListForm(forms.Form):
         rows = QuerySetRows(rows) if isinstance(rows, QuerySet) else rows
         sort, place = self.cleaned_data["sort"], self.cleaned_data.get("place")
         return read_page(rows, sort, self.ordering, place, self.per_page_value)
+
+
+class FixedColumn(django_tables2.Column):
+    """A column that nothing changes, so that each table need not copy all of it."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FixedColumn":
+        return copy(self)
 
 
 class ListTable(django_tables2.Table):
