@@ -176,15 +176,17 @@ def full_rows(row: Row, number: str) -> Iterator[Cells]:
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
+    """The file in parts of some 64 KB."""
     buffer = StringIO()
-    writer = csv.DictWriter(buffer, columns, restval="")
-    writer.writeheader()
-    yield buffer.getvalue()
+    writer = csv.writer(buffer)
+    writer.writerow(columns)
     for row in rows:
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow(row)
-        yield buffer.getvalue()
+        writer.writerow([row.get(column, "") for column in columns])
+        if buffer.tell() > CHUNK:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
 
 
 def xlsx_chunks(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[bytes]:

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, F, Func, OuterRef, QuerySet, TextField, Value, When
-from django.db.models.functions import Cast, Coalesce, Collate, JSONObject
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce, Collate
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -25,8 +25,9 @@ from transactions.export_formats import (
 )
 from transactions.filters import TransactionFilter
 from transactions.imports import labels
-from transactions.models import Asset, Entry, Transaction, TransactionLabel
+from transactions.models import Transaction
 from txsite.freshness.middleware import snapshot
+from txsite.prepared import fetch
 
 # A list's address may say where its reader stood; an export is of the whole list.
 PLACE = ("sort", "per_page", "cursor", "min_revision")
@@ -60,7 +61,7 @@ def json_lines(
     where there is no chain; a wallet is told by its address, else by its name.
     """
     with snapshot(request):
-        for row in rows(queryset).iterator(chunk_size=CHUNK):
+        for row in rows(queryset):
             yield json.dumps(as_object(row)) + "\n"
 
 
@@ -70,7 +71,7 @@ def numbered(queryset: QuerySet[Transaction], make: Callable[[Row, str], Iterabl
     So a file that was cut short shows it, and our own import refuses it.
     """
     count = queryset.order_by().count()
-    for number, row in enumerate(rows(queryset).iterator(chunk_size=CHUNK), start=1):
+    for number, row in enumerate(rows(queryset), start=1):
         yield from make(row, f"{number} of {count}")
 
 
@@ -100,87 +101,71 @@ def bip329(queryset: QuerySet[Transaction], request: HttpRequest | None = None) 
         yield from labels.lines_for(queryset, with_rest=not queryset.query.where)
 
 
-def rows(queryset: QuerySet[Transaction]) -> QuerySet[Transaction, dict[str, Any]]:
-    """Made in PostgreSQL, entries and labels with each row, so that no row costs a query."""
-    return (
+def rows(queryset: QuerySet[Transaction]) -> Iterator[Row]:
+    """In the order of the file. The ids alone are sorted, and what is told of each is read by the
+    thousand, so that the first lines of a long file come at once and none of it is kept."""
+    ids = (
         Transaction.objects.filter(pk__in=queryset.order_by().values("pk"))
-        .annotate(
-            known_as=Coalesce("txid", "external_id"),
-            of_wallet=wallet_name("source_wallet__"),
-            contact_name=F("contact__name"),
-            label_names=ArraySubquery(names_of_labels()),
-            entry_objects=ArraySubquery(entries()),
-        )
         .order_by(
             "timestamp",
             Collate("network", "C").asc(nulls_last=True),
-            Collate("known_as", "C"),
-            Collate("of_wallet", "C"),
+            Collate(Coalesce("txid", "external_id"), "C"),
+            Collate(Coalesce("source_wallet__address__value", "source_wallet__name"), "C"),
         )
-        .values(
-            "known_as",
-            "network",
-            "of_wallet",
-            "timestamp",
-            "type",
-            "status",
-            "method",
-            "block",
-            "note",
-            "contact_name",
-            "label_names",
-            "entry_objects",
+        .values_list("pk", flat=True)
+        .iterator(chunk_size=CHUNK)
+    )
+    while pks := list(islice(ids, CHUNK)):
+        told = dict(told_of(pks))
+        yield from (told[pk] for pk in pks)
+
+
+# As texts from PostgreSQL: a JSON number would be read as a float.
+TOLD = """
+    SELECT t.id, coalesce(t.txid, t.external_id), t.network,
+        coalesce(source_address.value, source.name), t.timestamp, t.type, t.status, t.method,
+        t.block, t.note, contact.name,
+        ARRAY(
+            SELECT l.name FROM transactions_transactionlabel on_it
+            JOIN transactions_label l ON l.id = on_it.label_id
+            WHERE on_it.transaction_id = t.id ORDER BY l.name COLLATE "C"
+        ),
+        (
+            SELECT json_agg(json_build_array(
+                coalesce(own.value, w.name), a.symbol,
+                CASE WHEN a.kind IN ('token', 'nft') THEN a.code END,
+                trim_scale(e.amount)::text, e.kind, other.value, theirs.name,
+                a.code, a.token_id, a.kind, a.name
+            ) ORDER BY coalesce(own.value, w.name) COLLATE "C", a.network COLLATE "C",
+                a.code COLLATE "C", a.token_id COLLATE "C", e.kind,
+                coalesce(other.value, '') COLLATE "C", e.amount)
+            FROM transactions_entry e
+            JOIN transactions_wallet w ON w.id = e.wallet_id
+            LEFT JOIN contacts_address own ON own.id = w.address_id
+            JOIN transactions_asset a ON a.id = e.asset_id
+            LEFT JOIN contacts_address other ON other.id = e.counterparty_id
+            LEFT JOIN contacts_contact theirs ON theirs.id = other.contact_id
+            WHERE e.transaction_id = t.id
         )
-    )
+    FROM transactions_transaction t
+    LEFT JOIN transactions_wallet source ON source.id = t.source_wallet_id
+    LEFT JOIN contacts_address source_address ON source_address.id = source.address_id
+    LEFT JOIN contacts_contact contact ON contact.id = t.contact_id
+    WHERE t.id = ANY (%s::bigint[])
+"""
+FIELDS = (
+    *("known_as", "network", "of_wallet", "timestamp", "type", "status", "method", "block"),
+    *("note", "contact_name", "label_names"),
+)
+OF_ENTRY = (*ENTRY_FIELDS, "code", "token_id", "asset_kind", "asset_name")
 
 
-def wallet_name(prefix: str) -> Coalesce:
-    return Coalesce(f"{prefix}address__value", f"{prefix}name")
-
-
-def names_of_labels() -> QuerySet[TransactionLabel, Any]:
-    return (
-        TransactionLabel.objects.filter(transaction=OuterRef("pk"))
-        .order_by(Collate("label__name", "C"))
-        .values("label__name")
-    )
-
-
-def entries() -> QuerySet[Entry, Any]:
-    contract = Case(
-        When(asset__kind__in=(Asset.Kind.TOKEN, Asset.Kind.NFT), then=F("asset__code")),
-        default=Value(None),
-        output_field=TextField(),
-    )
-    # Text already in PostgreSQL: a JSON number would be read as a float.
-    amount = Cast(Func(F("amount"), function="trim_scale"), TextField())
-    return (
-        Entry.objects.filter(transaction=OuterRef("pk"))
-        .order_by(
-            Collate(wallet_name("wallet__"), "C"),
-            Collate("asset__network", "C"),
-            Collate("asset__code", "C"),
-            Collate("asset__token_id", "C"),
-            "kind",
-            Collate(Coalesce("counterparty__value", Value("")), "C"),
-            "amount",
-        )
-        .values(
-            item=JSONObject(
-                wallet=wallet_name("wallet__"),
-                asset="asset__symbol",
-                contract=contract,
-                amount=amount,
-                kind="kind",
-                counterparty="counterparty__value",
-                contact="counterparty__contact__name",
-                code="asset__code",
-                token_id="asset__token_id",  # noqa: S106 (no password)
-                asset_kind="asset__kind",
-                asset_name="asset__name",
-            )
-        )
-    )
+def told_of(pks: list[int]) -> Iterator[tuple[int, Row]]:
+    """Each id with its row; entries and labels come with it, so that no row costs a query."""
+    for pk, *told, entries in fetch(TOLD, [pks]):
+        row = dict(zip(FIELDS, told, strict=True))
+        row["entry_objects"] = [dict(zip(OF_ENTRY, entry, strict=True)) for entry in entries or ()]
+        yield pk, row
 
 
 def as_object(row: dict[str, Any]) -> dict[str, Any]:
