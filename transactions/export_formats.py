@@ -86,20 +86,9 @@ def lines_of(entries: list[Row]) -> Iterator[Cells]:
         with_fee = (
             fees.pop(0) if fees and one["amount"] != "0" and fees[0]["amount"] != "0" else None
         )
-        line = line_of(one, other, with_fee)
-        beside = sum(is_equal_but_for_the_other_side(one, two) for two in entries)
-        if beside and not other:
-            line["Counterparty"] = f"?{beside}"
-        yield line
+        yield line_of(one, other, with_fee)
     for fee in fees:
         yield line_of(fee)
-
-
-def is_equal_but_for_the_other_side(one: Row, two: Row) -> bool:
-    """Whether `two` tells the other side of a movement that could be `one`, which does not."""
-    is_open = not one["counterparty"] and is_on_chain(one)
-    same = ("wallet", "asset_kind", "code", "token_id", "amount", "kind")
-    return bool(is_open and two["counterparty"]) and all(one[k] == two[k] for k in same)
 
 
 def belongs(one: Row, two: Row) -> bool:

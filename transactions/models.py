@@ -509,6 +509,39 @@ class Balance(models.Model):
         return f"{self.amount:f} {self.asset}"
 
 
+class CoveredEntry(models.Model):
+    """A movement that a file told less exactly than another, which is the entry: without the other
+    side, or by a token's code instead of its contract. It moves nothing. It is kept so that the
+    entries depend on what files tell, and not on which came first.
+
+    Where the entry goes because its import is taken back, the transaction is made anew. A row goes
+    with whatever it refers to.
+    """
+
+    transaction = models.ForeignKey(
+        Transaction, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    wallet = models.ForeignKey(Wallet, models.DO_NOTHING, related_name="+", db_constraint=False)
+    asset = models.ForeignKey(Asset, models.DO_NOTHING, related_name="+", db_constraint=False)
+    amount = AmountField()
+    counterparty = models.ForeignKey(
+        Address, models.DO_NOTHING, null=True, related_name="+", db_constraint=False
+    )
+    ordinal = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["transaction", "wallet", "asset", "counterparty", "amount", "ordinal"],
+                name="covered_entry_is_unique",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.asset}"
+
+
 class ImportBatch(models.Model):
     """A file once read. The same file may be read again, for another wallet or zone."""
 
@@ -626,6 +659,26 @@ class LabelRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.ref}"
+
+
+class ToldAsset(models.Model):
+    """What an import's file calls an asset. A person may call it otherwise; files that know a token
+    by its code alone mean the one that some file calls so. Goes with the import that is undone."""
+
+    batch = models.ForeignKey(ImportBatch, models.DO_NOTHING, related_name="+", db_constraint=False)
+    asset = models.ForeignKey(Asset, models.DO_NOTHING, related_name="+", db_constraint=False)
+    symbol = models.CharField(max_length=100, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["asset", "batch", "symbol", "name"], name="asset_is_told_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.symbol or self.name
 
 
 class ImportMapping(models.Model):

@@ -17,6 +17,8 @@ VIEWERS = {
     "transactions.transactionlabel": ("view",),
     "transactions.entry": ("view",),
     "transactions.balance": ("view",),
+    "transactions.coveredentry": ("view",),
+    "transactions.toldasset": ("view",),
     "transactions.importbatch": ("view",),
     "transactions.importline": ("view",),
     "transactions.importmapping": ("view",),

@@ -137,16 +137,25 @@ def import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) 
         raise FileError(batch.error)
 
 
-def options_of(said: dict[str, Any]) -> Options:
-    """The options of a batch; a wallet of an address may be said by its name."""
+def options_of(said: dict[str, Any], names: dict[str, dict[str, int]] | None = None) -> Options:
+    """What was said about a file; a wallet of an address may be said by its name.
+
+    `names` are the batch's: one that was an account's when its file was imported stays that,
+    whatever bears it now.
+    """
     wallet, zone = said.get("wallet", ""), said.get("timezone", "")
-    named = Wallet.objects.named(wallet).select_related("address").first() if wallet else None
+    is_known = wallet.lower() in (names or {}).get("wallet", {})
+    named = None if is_known else _wallet_named(wallet)
     return Options(
         wallet=named.address.value if named and named.address else wallet,
         network=said.get("network", ""),
         timezone=ZoneInfo(zone) if zone else None,
         date_order=said.get("date_order", ""),
     )
+
+
+def _wallet_named(name: str) -> Wallet | None:
+    return Wallet.objects.named(name).select_related("address").first() if name else None
 
 
 def _attempt(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> None:
@@ -199,7 +208,7 @@ def said_by_import(cursor: CursorWrapper, batch: ImportBatch) -> Iterator[None]:
 
 def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
     format_, table = open_table(file, batch.file_name, batch.format, mapped_formats(batch))
-    options = options_of(batch.options)
+    options = options_of(batch.options, batch.names)
     questions = format_.questions(table, options)
     if questions:
         raise Unanswered([remembered(question, format_.name) for question in questions])

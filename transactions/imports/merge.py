@@ -24,6 +24,7 @@ IMPORT_LOCK = 7_290_131
 STATUSES_BY_RANK = [Status.PENDING, Status.OK, Status.FAILED]
 
 PARAMETERS: dict[str, Any] = {
+    "batch": None,
     "fiat_codes": list(FIAT_CODES),
     "fiat": FIAT,
     "statuses": [str(status) for status in STATUSES_BY_RANK],
@@ -109,6 +110,12 @@ REFUSE_MOVEMENTS = """
     WHERE refused.line = staged_line.line
 """
 
+# What files call a token, whatever people call it.
+SYMBOLS = """
+    SELECT asset_id, upper(symbol) AS code FROM transactions_toldasset WHERE symbol <> ''
+    UNION
+    SELECT id, upper(symbol) FROM transactions_asset WHERE kind = 'token' AND NOT is_edited
+"""
 # What comes into being beside transactions, so that it can go with them again.
 MADE = """
     CREATE TEMP TABLE made (name text, id bigint) ON COMMIT DROP;
@@ -153,19 +160,21 @@ ADD_WALLETS = """
     )
     INSERT INTO pg_temp.made SELECT 'wallet', id FROM made;
 
-    UPDATE staged_wallet w SET id = known.id, venue = coalesce(nullif(known.venue, ''), w.slug)
+    UPDATE staged_wallet w SET id = known.id, venue = nullif(known.venue, '')
     FROM transactions_wallet known LEFT JOIN contacts_address a ON a.id = known.address_id
     WHERE (a.family, a.value) = (w.family, w.address)
         OR w.name <> '' AND lower(known.name) = lower(w.name);
 """
+# A code is of the account's venue; on a chain, in a wallet that is no account, of the network.
 TOLD_MOVEMENTS = """
     CREATE TEMP TABLE told_movement ON COMMIT DROP AS
-    SELECT m.line, m.position, trim_scale(m.amount) AS amount, m.kind, m.beside, w.id AS wallet_id,
+    SELECT m.line, m.position, trim_scale(m.amount) AS amount, m.kind, w.id AS wallet_id,
         l.family, nullif(m.counterparty, '') AS counterparty, m.symbol, m.name, m.token_id,
         CASE WHEN m.asset_kind <> 'code' THEN m.asset_kind
             WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN 'fiat' ELSE 'exchange' END AS asset_kind,
         CASE WHEN m.asset_kind <> 'code' THEN l.network
-            WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN %(fiat)s ELSE w.venue END AS network,
+            WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN %(fiat)s
+            ELSE coalesce(w.venue, l.network, w.slug) END AS network,
         CASE WHEN m.asset_kind <> 'code' THEN m.code ELSE upper(m.code) END AS code
     FROM staged_movement m JOIN staged_line l USING (line)
         JOIN staged_wallet w ON w.number = m.wallet
@@ -174,11 +183,25 @@ TOLD_MOVEMENTS = """
 """
 # A token without a symbol is called by its contract, until a file knows better.
 ADD_ASSETS = """
+    CREATE TEMP TABLE told_name ON COMMIT DROP AS
+    SELECT DISTINCT asset_kind AS kind, network, code, token_id, name,
+        coalesce(nullif(symbol, left(code, 6) || '…' || right(code, 4)), '') AS symbol
+    FROM told_movement;
+
     CREATE TEMP TABLE told_asset ON COMMIT DROP AS
-    SELECT asset_kind AS kind, network, code, token_id, max(name COLLATE "C") AS name,
-        max(nullif(symbol, left(code, 6) || '…' || right(code, 4)) COLLATE "C") AS symbol
-    FROM (SELECT DISTINCT asset_kind, network, code, token_id, name, symbol FROM told_movement) m
-    GROUP BY asset_kind, network, code, token_id;
+    SELECT kind, network, code, token_id, max(name COLLATE "C") AS name,
+        max(nullif(symbol, '') COLLATE "C") AS symbol
+    FROM told_name GROUP BY kind, network, code, token_id;
+
+    -- Symbols of tokens that were there already, which no file has told yet.
+    CREATE TEMP TABLE new_symbol ON COMMIT DROP AS
+    SELECT DISTINCT a.id AS asset_id, upper(told.symbol) AS code
+    FROM told_name told JOIN transactions_asset a ON (a.network, a.code, a.token_id, a.kind)
+        = (told.network, told.code, told.token_id, told.kind)
+    WHERE a.kind = 'token' AND told.symbol <> '' AND NOT EXISTS (
+        SELECT FROM ({SYMBOLS}) known
+        WHERE known.asset_id = a.id AND known.code = upper(told.symbol)
+    );
 
     WITH made AS (
     INSERT INTO transactions_asset
@@ -197,6 +220,13 @@ ADD_ASSETS = """
     )
     INSERT INTO pg_temp.made SELECT 'asset', id FROM made;
 
+    INSERT INTO transactions_toldasset (batch_id, asset_id, symbol, name)
+    SELECT %(batch)s::bigint, a.id, told.symbol, told.name
+    FROM told_name told JOIN transactions_asset a ON (a.network, a.code, a.token_id, a.kind)
+        = (told.network, told.code, told.token_id, told.kind)
+    WHERE %(batch)s::bigint IS NOT NULL AND (told.symbol <> '' OR told.name <> '')
+    ON CONFLICT DO NOTHING;
+
     UPDATE transactions_asset known SET symbol = better.symbol, name = better.name FROM (
         SELECT a.id, greatest(a.name COLLATE "C", told.name) AS name, coalesce(greatest(
             nullif(a.symbol, left(a.code, 6) || '…' || right(a.code, 4)) COLLATE "C",
@@ -208,7 +238,7 @@ ADD_ASSETS = """
     ) better
     WHERE known.id = better.id AND NOT known.is_edited
         AND (known.symbol, known.name) IS DISTINCT FROM (better.symbol, better.name);
-"""
+""".replace("{SYMBOLS}", SYMBOLS)
 ADD_ADDRESSES = """
     WITH made AS (
     INSERT INTO contacts_address (family, value, version)
@@ -333,15 +363,34 @@ TOLD_FEES = """
             = (f.wallet_id, f.network, f.code, f.token_id, f.asset_kind);
 """
 # Entries that the ledger lacks. Where one file says that a transaction failed, it moved nothing,
-# whatever others say.
+# whatever others say. A movement that its file tells beside others as large, whose other side or
+# contract it does tell, is one more than those.
 TOLD_ENTRIES = """
+    CREATE TEMP TABLE beside_contract ON COMMIT DROP AS
+    SELECT l.number, m.wallet_id, m.amount, m.code, count(*) AS movements
+    FROM told_movement m JOIN told_line l USING (line)
+    JOIN told_line other ON other.number = l.number
+    JOIN told_movement token ON token.line = other.line AND token.asset_kind = 'token'
+        AND (token.wallet_id, token.amount, token.kind) = (m.wallet_id, m.amount, m.kind)
+    JOIN transactions_asset a ON (a.network, a.code, a.token_id, a.kind)
+        = (token.network, token.code, token.token_id, token.asset_kind)
+    JOIN ({SYMBOLS}) known ON known.asset_id = a.id AND known.code = m.code
+    WHERE m.asset_kind = 'exchange' AND m.kind = 'transfer' AND l.network IS NOT NULL
+    GROUP BY l.number, m.wallet_id, m.amount, m.code, m.line, m.position;
+
     CREATE TEMP TABLE told_entry ON COMMIT DROP AS
     WITH movement AS (
         SELECT t.id AS transaction_id, t.known_id, l.line, m.position, m.wallet_id,
             coalesce(t.old_timestamp, t.timestamp) AS timestamp, a.id AS asset_id,
             m.kind::varchar AS kind, c.id AS counterparty_id,
             CASE WHEN undone.is_true THEN 0 ELSE m.amount END AS amount,
-            undone.is_true AS is_undone, m.beside
+            undone.is_true AS is_undone, coalesce((
+                SELECT max(movements) FROM beside_contract b
+                WHERE m.asset_kind = 'exchange' AND m.kind = 'transfer'
+                    AND (b.number, b.wallet_id, b.amount, b.code)
+                        = (t.number, m.wallet_id, m.amount, m.code)
+            ), 0) AS contracts,
+            c.id IS NULL AND m.kind = 'transfer' AND t.network IS NOT NULL AS has_no_side
         FROM told_movement m
         JOIN told_line l ON l.line = m.line
         JOIN settled_transaction t ON t.number = l.number
@@ -353,10 +402,14 @@ TOLD_ENTRIES = """
         ) undone
     ), numbered AS (
         SELECT *, row_number() OVER (
-            PARTITION BY transaction_id, wallet_id, asset_id, kind, counterparty_id, amount,
-                is_undone
+            PARTITION BY transaction_id, wallet_id, asset_id, kind, amount, is_undone,
+                counterparty_id
             ORDER BY line, position
-        ) - 1 + beside AS ordinal
+        ) - 1 + CASE WHEN is_undone THEN 0 ELSE contracts + CASE WHEN has_no_side THEN
+            count(counterparty_id) OVER (
+                PARTITION BY transaction_id, wallet_id, asset_id, kind, amount, is_undone
+            )
+        ELSE 0 END END AS ordinal
         FROM movement
     )
     SELECT transaction_id, known_id, timestamp, line, position, wallet_id, asset_id, kind,
@@ -367,93 +420,149 @@ TOLD_ENTRIES = """
         WHERE e.transaction_id = n.transaction_id AND e.wallet_id = n.wallet_id
             AND e.asset_id = n.asset_id AND e.kind = n.kind AND e.amount = n.amount
             AND e.ordinal = n.ordinal AND e.counterparty_id IS NOT DISTINCT FROM n.counterparty_id
+    ) AND NOT EXISTS (
+        SELECT FROM transactions_coveredentry e
+        WHERE e.transaction_id = n.transaction_id AND e.wallet_id = n.wallet_id
+            AND e.asset_id = n.asset_id AND n.kind = 'transfer' AND e.amount = n.amount
+            AND e.ordinal = n.ordinal AND e.counterparty_id IS NOT DISTINCT FROM n.counterparty_id
     ));
 
-    WITH undone AS (
-        DELETE FROM transactions_entry e USING settled_transaction t
-        WHERE t.id = e.transaction_id AND t.old_status <> 'failed' AND t.status = 'failed'
-            AND e.kind = 'transfer' AND e.amount <> 0
+    WITH failed AS (
+        SELECT id FROM settled_transaction WHERE old_status <> 'failed' AND status = 'failed'
+    ), undone AS (
+        DELETE FROM transactions_entry e USING failed
+        WHERE failed.id = e.transaction_id AND e.kind = 'transfer' AND e.amount <> 0
         RETURNING e.transaction_id, e.timestamp, e.wallet_id, e.asset_id, e.counterparty_id
+    ), covered AS (
+        DELETE FROM transactions_coveredentry e USING failed, settled_transaction t
+        WHERE failed.id = e.transaction_id AND t.id = failed.id AND e.amount <> 0
+        RETURNING e.transaction_id, t.old_timestamp, e.wallet_id, e.asset_id, e.counterparty_id
     )
     INSERT INTO told_entry
-    SELECT DISTINCT transaction_id, transaction_id, timestamp, NULL::integer, 0, wallet_id,
+    SELECT transaction_id, transaction_id, timestamp, NULL::integer, 0, wallet_id,
         asset_id, 'transfer', counterparty_id, 0, 0
-    FROM undone;
+    FROM (SELECT * FROM undone UNION SELECT * FROM covered) zero;
     ANALYZE told_entry;
-
-    -- A token that one file knows by its contract and another by its code alone is one token, where
-    -- the same wallet moved as much of both in one transaction.
-    CREATE TEMP TABLE told_contract ON COMMIT DROP AS
-    SELECT transaction_id, wallet_id, amount, upper(symbol) AS code, count(*) AS movements,
-        min(line) AS line
-    FROM (
-        SELECT e.transaction_id, e.wallet_id, e.amount, a.symbol, e.line
-        FROM told_entry e JOIN transactions_asset a ON a.id = e.asset_id
-        WHERE e.kind = 'transfer' AND a.kind = 'token' AND e.amount <> 0
-        UNION ALL
-        SELECT e.transaction_id, e.wallet_id, e.amount, a.symbol, NULL
-        FROM transactions_entry e JOIN transactions_asset a ON a.id = e.asset_id
-        JOIN settled_transaction t ON t.known_id = e.transaction_id
-        WHERE e.kind = 'transfer' AND a.kind = 'token' AND e.amount <> 0
-    ) by_contract
-    WHERE transaction_id IN (
-        SELECT e.transaction_id FROM told_entry e JOIN transactions_asset a ON a.id = e.asset_id
-        JOIN settled_transaction t ON t.id = e.transaction_id
-        WHERE a.kind = 'exchange' AND t.network IS NOT NULL
-        UNION ALL
-        SELECT e.transaction_id
-        FROM transactions_entry e JOIN transactions_asset a ON a.id = e.asset_id
-        JOIN settled_transaction t ON t.known_id = e.transaction_id
-        WHERE a.kind = 'exchange' AND t.network IS NOT NULL
-    )
-    GROUP BY transaction_id, wallet_id, amount, upper(symbol);
-
-    DELETE FROM told_entry e USING told_contract c, transactions_asset a
-    WHERE (e.transaction_id, e.wallet_id, e.amount) = (c.transaction_id, c.wallet_id, c.amount)
-        AND e.kind = 'transfer' AND e.ordinal < c.movements
-        AND a.id = e.asset_id AND a.kind = 'exchange' AND a.code = c.code;
-
-    CREATE TEMP TABLE told_twice (line integer, amount numeric, code text) ON COMMIT DROP;
-    WITH twice AS (
-        DELETE FROM transactions_entry e USING told_contract c, transactions_asset a
-        WHERE (e.transaction_id, e.wallet_id, e.amount) = (c.transaction_id, c.wallet_id, c.amount)
-            AND e.kind = 'transfer' AND e.ordinal < c.movements
-            AND a.id = e.asset_id AND a.kind = 'exchange' AND a.code = c.code
-        RETURNING c.line, e.amount, c.code
-    )
-    INSERT INTO told_twice SELECT * FROM twice WHERE line IS NOT NULL;
-
-    -- A movement on a chain whose other side one file tells and another does not is one movement.
-    CREATE TEMP TABLE told_side ON COMMIT DROP AS
-    SELECT transaction_id, wallet_id, asset_id, amount, count(*) AS known_sides FROM (
-        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount FROM told_entry e
-        WHERE e.kind = 'transfer' AND e.counterparty_id IS NOT NULL
-        UNION ALL
-        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.amount
-        FROM transactions_entry e JOIN settled_transaction t ON t.known_id = e.transaction_id
-        WHERE e.kind = 'transfer' AND e.counterparty_id IS NOT NULL
-    ) side
-    WHERE transaction_id IN (
-        SELECT id FROM settled_transaction WHERE network IS NOT NULL
-    ) AND transaction_id IN (
-        SELECT transaction_id FROM told_entry WHERE counterparty_id IS NULL AND kind = 'transfer'
-        UNION ALL
-        SELECT e.transaction_id
-        FROM transactions_entry e JOIN settled_transaction t ON t.known_id = e.transaction_id
-        WHERE e.counterparty_id IS NULL AND e.kind = 'transfer'
-    )
-    GROUP BY transaction_id, wallet_id, asset_id, amount;
-
-    DELETE FROM told_entry e USING told_side s
-    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount)
-            = (s.transaction_id, s.wallet_id, s.asset_id, s.amount)
-        AND e.kind = 'transfer' AND e.counterparty_id IS NULL AND e.ordinal < s.known_sides;
-
-    DELETE FROM transactions_entry e USING told_side s
-    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount)
-            = (s.transaction_id, s.wallet_id, s.asset_id, s.amount)
-        AND e.kind = 'transfer' AND e.counterparty_id IS NULL AND e.ordinal < s.known_sides;
+""".replace("{SYMBOLS}", SYMBOLS)
+# Transactions on a chain of which something is told less exactly.
+MIXED = """
+    CREATE TEMP TABLE mixed ON COMMIT DROP AS
+    SELECT e.transaction_id AS id FROM told_entry e
+    JOIN settled_transaction t ON t.id = e.transaction_id
+    JOIN transactions_asset a ON a.id = e.asset_id
+    WHERE t.network IS NOT NULL AND e.kind = 'transfer'
+        AND (e.counterparty_id IS NULL OR a.kind = 'exchange')
+    UNION
+    SELECT e.transaction_id FROM transactions_entry e
+    JOIN transactions_asset a ON a.id = e.asset_id
+    WHERE e.transaction_id IN (
+        SELECT told.known_id FROM told_entry told
+        JOIN settled_transaction t ON t.id = told.known_id
+        WHERE t.network IS NOT NULL AND told.kind = 'transfer'
+    ) AND e.kind = 'transfer' AND (e.counterparty_id IS NULL OR a.kind = 'exchange')
+    UNION
+    SELECT e.transaction_id FROM transactions_coveredentry e
+    WHERE e.transaction_id IN (SELECT known_id FROM told_entry WHERE kind = 'transfer')
+    UNION
+    SELECT e.transaction_id FROM new_symbol s
+    JOIN transactions_asset a ON a.kind = 'exchange' AND a.code = s.code
+    JOIN transactions_entry e ON e.asset_id = a.id
+    JOIN transactions_transaction t ON t.id = e.transaction_id AND t.network IS NOT NULL
+    WHERE EXISTS (
+        SELECT FROM transactions_entry token
+        WHERE token.transaction_id = e.transaction_id AND token.asset_id = s.asset_id
+    );
 """
+# Which movements of these are entries: what is told without the other side is one that is told
+# with it, and what is told by its code one that is told by a contract that is called so, where the
+# same wallet moved as much. Depends on all that was ever told, and on no order.
+COVER = """
+    CREATE TEMP TABLE fact ON COMMIT DROP AS
+    SELECT DISTINCT ON (
+        transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal
+    ) * FROM (
+        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
+            e.timestamp, 'entry' AS source, NULL::integer AS line
+        FROM transactions_entry e
+        WHERE e.transaction_id IN (SELECT id FROM mixed) AND e.kind = 'transfer'
+        UNION ALL
+        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
+            t.timestamp, 'hidden', NULL
+        FROM transactions_coveredentry e JOIN transactions_transaction t ON t.id = e.transaction_id
+        WHERE e.transaction_id IN (SELECT id FROM mixed)
+        UNION ALL
+        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
+            e.timestamp, 'told', e.line
+        FROM told_entry e
+        WHERE e.transaction_id IN (SELECT id FROM mixed) AND e.kind = 'transfer'
+    ) one
+    ORDER BY transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source;
+
+    CREATE TEMP TABLE covered ON COMMIT DROP AS
+    WITH sided AS (
+        SELECT f.*, a.kind AS asset_kind, a.code, counterparty_id IS NULL AND ordinal < count(
+            counterparty_id
+        ) OVER (PARTITION BY transaction_id, wallet_id, asset_id, amount) AS is_covered
+        FROM fact f JOIN transactions_asset a ON a.id = f.asset_id
+    ), contract AS (
+        SELECT token.transaction_id, token.wallet_id, token.amount, known.code,
+            count(*) AS movements, array_agg(token.counterparty_id) AS sides,
+            min(token.line) AS line
+        FROM sided token JOIN ({SYMBOLS}) known ON known.asset_id = token.asset_id
+        WHERE token.asset_kind = 'token' AND NOT token.is_covered
+            AND token.transaction_id IN (
+                SELECT transaction_id FROM sided WHERE asset_kind = 'exchange'
+            )
+        GROUP BY token.transaction_id, token.wallet_id, token.amount, known.code
+    ), by_code AS (
+        SELECT f.*, c.line AS by_line, c.movements, count(*) OVER of_code AS number,
+            max(f.ordinal) OVER of_code + 1 AS least, row_number() OVER (
+                of_code ORDER BY f.counterparty_id = ANY (c.sides) DESC NULLS LAST,
+                    f.counterparty_id IS NULL DESC, other.value COLLATE "C", f.ordinal
+            ) AS place
+        FROM sided f
+        JOIN contract c ON (c.transaction_id, c.wallet_id, c.amount, c.code)
+            = (f.transaction_id, f.wallet_id, f.amount, f.code)
+        LEFT JOIN contacts_address other ON other.id = f.counterparty_id
+        WHERE f.asset_kind = 'exchange' AND NOT f.is_covered
+        WINDOW of_code AS (PARTITION BY f.transaction_id, f.wallet_id, f.amount, f.code)
+    )
+    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
+        NULL::integer AS by_line, NULL AS code
+    FROM sided WHERE is_covered
+    UNION ALL
+    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
+        by_line, code
+    FROM by_code WHERE place <= number - greatest(0, greatest(number, least) - movements);
+
+    DELETE FROM transactions_coveredentry WHERE transaction_id IN (SELECT id FROM mixed);
+
+    INSERT INTO transactions_coveredentry
+        (transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal)
+    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal FROM covered;
+
+    DELETE FROM told_entry e USING covered c
+    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount, e.ordinal)
+            = (c.transaction_id, c.wallet_id, c.asset_id, c.amount, c.ordinal)
+        AND e.kind = 'transfer' AND e.counterparty_id IS NOT DISTINCT FROM c.counterparty_id;
+
+    DELETE FROM transactions_entry e USING covered c
+    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount, e.ordinal)
+            = (c.transaction_id, c.wallet_id, c.asset_id, c.amount, c.ordinal)
+        AND e.kind = 'transfer' AND e.counterparty_id IS NOT DISTINCT FROM c.counterparty_id
+        AND c.source = 'entry';
+
+    INSERT INTO told_entry
+    SELECT f.transaction_id, f.transaction_id, f.timestamp, NULL::integer, 0, f.wallet_id,
+        f.asset_id, 'transfer', f.counterparty_id, f.amount, f.ordinal
+    FROM fact f
+    WHERE f.source = 'hidden' AND NOT EXISTS (
+        SELECT FROM covered c
+        WHERE (c.transaction_id, c.wallet_id, c.asset_id, c.amount, c.ordinal)
+                = (f.transaction_id, f.wallet_id, f.asset_id, f.amount, f.ordinal)
+            AND c.counterparty_id IS NOT DISTINCT FROM f.counterparty_id
+    );
+""".replace("{SYMBOLS}", SYMBOLS)
 # Fees do not make a type. One asset's movements add up over all wallets, so what only went from
 # one of ours to another is `self`, and so is a zero one whose other side is a wallet of the
 # transaction; whether an address is a wallet of another transaction must not matter.
@@ -542,7 +651,8 @@ ADD_TRANSACTIONS = """
     LEFT JOIN contacts_contact contact ON lower(contact.name) = lower(t.new_contact)
     WHERE t.known_id IS NULL
     ORDER BY t.id;
-
+"""
+ADD_ENTRIES = """
     INSERT INTO transactions_entry (transaction_id, timestamp, wallet_id, asset_id, amount, kind,
         counterparty_id, ordinal)
     SELECT transaction_id, timestamp, wallet_id, asset_id, amount, kind, counterparty_id, ordinal
@@ -571,9 +681,9 @@ ENTRY_CHANGES = """
     WHERE e.line IS NOT NULL;
 
     INSERT INTO told_change
-    SELECT line, 1001, concat('takes the place of ', CASE WHEN amount > 0 THEN '+' END,
+    SELECT by_line, 1001, concat('takes the place of ', CASE WHEN amount > 0 THEN '+' END,
         replace(amount::text, '-', '−'), ' ', code, ', whose contract was not told'), 'changed'
-    FROM told_twice;
+    FROM covered WHERE source = 'entry' AND by_line IS NOT NULL;
 
     INSERT INTO told_change
     SELECT line, 2000, 'adds label ' || name, 'adds' FROM told_label WHERE known_id IS NOT NULL;
@@ -737,7 +847,7 @@ def merge(cursor: CursorWrapper, batch_id: int, *, is_trial: bool = False) -> di
     parameters = PARAMETERS | {"batch": batch_id}
     compare(cursor, parameters)
     cursor.executemany(TELL_WAITING, waiting_for_new(cursor))
-    run(cursor, parameters, ADD_TRANSACTIONS, ADD_LINES)
+    run(cursor, parameters, ADD_TRANSACTIONS, ADD_ENTRIES, ADD_LINES)
     cursor.execute(COUNTS, parameters)
     counts = dict(cursor.fetchall())
     if not is_trial:
@@ -749,7 +859,7 @@ def merge(cursor: CursorWrapper, batch_id: int, *, is_trial: bool = False) -> di
 def merge_once_more(cursor: CursorWrapper) -> None:
     """Merges staged lines that have been told of before, and whose outcome is known."""
     compare(cursor, PARAMETERS)
-    run(cursor, PARAMETERS, ADD_TRANSACTIONS)
+    run(cursor, PARAMETERS, ADD_TRANSACTIONS, ADD_ENTRIES)
     check_foreign_keys(cursor)
     run(cursor, PARAMETERS, CHANGE_TRANSACTIONS)
 
@@ -759,7 +869,7 @@ def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:
     wait_for_others(cursor)
     run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, MADE, ADD_WALLETS, TOLD_MOVEMENTS)
     run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, TOLD_TRANSACTIONS, TOLD_FEES)
-    run(cursor, parameters, TOLD_ENTRIES, TOLD_TYPES, ADD_LABELS, ADD_CONTACTS)
+    run(cursor, parameters, TOLD_ENTRIES, MIXED, COVER, TOLD_TYPES, ADD_LABELS, ADD_CONTACTS)
     run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)
 
 

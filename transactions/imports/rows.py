@@ -47,7 +47,6 @@ class Movement:
     kind: EntryKind = "transfer"
     counterparty: str = ""  # an address, normalised for the network's family; empty = unknown
     wallet: str = ""  # another than the row's, where one row has both sides of a transfer
-    beside: int = 0  # so many equal movements, whose counterparty is known, are not this one
 
 
 # Not frozen: there are many, and to make a frozen one takes three times as long.

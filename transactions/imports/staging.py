@@ -30,8 +30,7 @@ TABLES = """
     ) ON COMMIT DROP;
     CREATE TEMP TABLE staged_movement (
         line integer, position integer, amount numeric, kind text, asset_kind text, code text,
-        token_id text, symbol text, name text, counterparty text, wallet integer,
-        beside integer
+        token_id text, symbol text, name text, counterparty text, wallet integer
     ) ON COMMIT DROP;
     CREATE TEMP TABLE staged_wallet (
         number integer, family text, address text, name text, slug text, reason text,
@@ -187,7 +186,6 @@ class Staging:
                     "" if is_native else asset.name,
                     movement.counterparty,
                     self._wallet_number(family or "", movement.wallet) if movement.wallet else own,
-                    movement.beside,
                 )
             )
 

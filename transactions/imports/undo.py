@@ -19,7 +19,12 @@ from transactions.imports.files import stored
 from transactions.imports.formats import open_table
 from transactions.imports.importer import mapped_formats, options_of, said_by_import
 from transactions.imports.labels import as_records_say
-from transactions.imports.merge import merge_once_more, wait_for_others
+from transactions.imports.merge import (
+    ADD_ENTRIES,
+    COVER,
+    merge_once_more,
+    wait_for_others,
+)
 from transactions.imports.progress import UNDO, Progress
 from transactions.imports.rows import FileError
 from transactions.imports.scripts import run
@@ -57,12 +62,47 @@ EMPTY = """
     CREATE TEMP TABLE kept_label (transaction_id bigint, key text) ON COMMIT DROP;
 
     DELETE FROM transactions_entry WHERE transaction_id IN (SELECT id FROM pg_temp.shared);
+    DELETE FROM transactions_coveredentry WHERE transaction_id IN (SELECT id FROM pg_temp.shared);
 
-    UPDATE transactions_transaction SET status = 'pending', type = 'other', is_type_told = false,
+    UPDATE transactions_transaction t SET status = 'pending', type = 'call', is_type_told = false,
         timestamp = timestamptz '2100-12-31 23:59:59Z', method = '', block = NULL,
         note = CASE WHEN is_edited THEN note ELSE '' END,
-        contact_id = CASE WHEN is_edited THEN contact_id END
+        contact_id = CASE WHEN is_edited OR EXISTS (
+            SELECT FROM contacts_contact c WHERE c.id = t.contact_id AND c.version > 1
+        ) THEN contact_id END
     WHERE id IN (SELECT id FROM pg_temp.shared);
+"""
+NOT_TOLD = """
+    SELECT count(*) FROM transactions_transaction
+    WHERE id IN (SELECT id FROM pg_temp.shared) AND timestamp = timestamptz '2100-12-31 23:59:59Z'
+"""
+# What its file called assets: they are called as others do, and a token's code that its file alone
+# knew is one again.
+NOT_CALLED = """
+    CREATE TEMP TABLE not_called ON COMMIT DROP AS
+    SELECT asset_id, symbol FROM transactions_toldasset WHERE batch_id = %(batch)s;
+
+    DELETE FROM transactions_toldasset WHERE batch_id = %(batch)s;
+
+    UPDATE transactions_asset a SET symbol = coalesce(told.symbol, a.symbol), name = told.name
+    FROM (
+        SELECT asset_id, max(nullif(symbol, '') COLLATE "C") AS symbol,
+            max(name COLLATE "C") AS name
+        FROM transactions_toldasset WHERE asset_id IN (SELECT asset_id FROM not_called)
+        GROUP BY asset_id
+    ) told
+    WHERE a.id = told.asset_id AND NOT a.is_edited
+        AND (a.symbol, a.name) IS DISTINCT FROM (coalesce(told.symbol, a.symbol), told.name);
+"""
+UNCOVERED = """
+    CREATE TEMP TABLE mixed ON COMMIT DROP AS
+    SELECT DISTINCT e.transaction_id AS id FROM transactions_coveredentry e
+    JOIN transactions_asset a ON a.id = e.asset_id AND a.kind = 'exchange'
+    WHERE a.code IN (SELECT upper(symbol) FROM not_called);
+
+    CREATE TEMP TABLE told_entry (transaction_id bigint, known_id bigint, timestamp timestamptz,
+        line integer, position integer, wallet_id bigint, asset_id bigint, kind varchar,
+        counterparty_id bigint, amount numeric, ordinal bigint) ON COMMIT DROP;
 """
 OTHERS = """
     SELECT DISTINCT b.id FROM transactions_importline l
@@ -109,12 +149,16 @@ UNUSED = {
         DELETE FROM transactions_wallet x WHERE id IN ({made}) AND version = 1 AND NOT EXISTS (
             SELECT FROM transactions_entry WHERE wallet_id = x.id
         ) AND NOT EXISTS (
+            SELECT FROM transactions_coveredentry WHERE wallet_id = x.id
+        ) AND NOT EXISTS (
             SELECT FROM transactions_transaction WHERE source_wallet_id = x.id
         )
     """,
     "asset": """
         DELETE FROM transactions_asset x WHERE id IN ({made}) AND NOT is_edited AND NOT EXISTS (
             SELECT FROM transactions_entry WHERE asset_id = x.id
+        ) AND NOT EXISTS (
+            SELECT FROM transactions_coveredentry WHERE asset_id = x.id
         )
     """,
     "contact": """
@@ -126,6 +170,8 @@ UNUSED = {
         DELETE FROM contacts_address x
         WHERE id IN ({made}) AND version = 1 AND contact_id IS NULL AND NOT EXISTS (
             SELECT FROM transactions_entry WHERE counterparty_id = x.id
+        ) AND NOT EXISTS (
+            SELECT FROM transactions_coveredentry WHERE counterparty_id = x.id
         ) AND NOT EXISTS (SELECT FROM transactions_wallet WHERE address_id = x.id)
     """,
 }
@@ -191,8 +237,10 @@ def undo(
         edited = plan.edited if every else sorted(set(plan.edited).intersection(also))
         make_list(cursor, "gone", plan.alone + edited)
         run(cursor, {}, REMOVE)
+        run(cursor, {"batch": batch.pk}, NOT_CALLED)
         if plan.shared:
             make_anew(cursor, batch, plan.shared)
+        run(cursor, {}, UNCOVERED, COVER, ADD_ENTRIES)
         for name in UNUSED:  # in an order in which none refers to one that is still there
             cursor.execute(UNUSED[name].format(made=MADE.format(name=name)))
     batch.status = ImportBatch.Status.UNDONE
@@ -257,7 +305,7 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
         file = stored(other)
         try:
             format_, table = open_table(file, other.file_name, other.format, mapped_formats(other))
-            stage(cursor, format_.read(table, options_of(other.options)))
+            stage(cursor, format_.read(table, options_of(other.options, other.names)))
         except FileError as problem:
             raise CannotUndo(
                 f"{other.file_name} told of some of these transactions too, and can no longer be "
@@ -266,6 +314,12 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
         call_by_new_names(cursor, other.pk)
         run(cursor, {"batch": other.pk}, ONLY_SHARED)
         merge_once_more(cursor)
+    cursor.execute(NOT_TOLD)
+    if cursor.fetchone()[0]:
+        raise CannotUndo(
+            "Other imports told of some of these transactions too, and their lines can no longer "
+            "be read as they were: a wallet may be called otherwise now. Take those back first."
+        )
     run(cursor, {}, LABELS_OF_NOBODY)
 
 

@@ -90,8 +90,6 @@ TYPES = (
     "fee",
     "other",
 )
-# Not known, and not one of so many equal movements whose other side is, as our export has it.
-_beside = re.compile(r"\?([0-9]{1,6})").fullmatch
 CODE_ALONE = "-"  # in the place of a contract: the asset is known by its code
 _numbered = re.compile(r"([0-9]+) of ([0-9]+), line ([0-9]+) of ([0-9]+)").fullmatch
 STATUSES: dict[str, Status] = {"": "ok", "ok": "ok", "failed": "failed", "pending": "pending"}
@@ -385,8 +383,6 @@ def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, 
     is_named = place.network or line.txhash
     if not movements or not (is_named or any(leg.amount for leg in legs)):
         raise Unreadable("nothing moved: all amounts are empty or 0. Write what was moved.")
-    if beside := _beside(line.counterparty):
-        movements = tuple(replace(one, beside=int(beside[1])) for one in movements)
     type_, labels = type_and_labels(line)
     account = "" if place.network else cells.line_text(line.account, "Account")
     if account and account != place.wallet:
@@ -435,8 +431,6 @@ def _legs(line: Line, place: Place) -> tuple[Leg, Leg, Leg]:
 
 
 def _counterparty(line: Line, place: Place) -> str:
-    if _beside(line.counterparty):
-        return ""
     if line.counterparty and not place.network:
         raise Unreadable(
             "Counterparty is an address on a network, and this row has none. Leave it empty, or "
