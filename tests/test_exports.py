@@ -129,6 +129,24 @@ def test_workbook_that_was_cut_does_not_open() -> None:
         load_workbook(BytesIO(content[:-100]))
 
 
+def test_workbook_opens_whatever_characters_a_text_has() -> None:
+    make_transaction(note="odd \ufffe and \uffff")
+    content = b"".join(FORMATS["xlsx"].make(Transaction.objects.all()))
+    notes = [row[-1].value for row in load_workbook(BytesIO(content)).active.iter_rows(min_row=2)]
+    assert notes == ["odd \N{REPLACEMENT CHARACTER} and \N{REPLACEMENT CHARACTER}"]
+
+
+@pytest.mark.parametrize("text", ["'=x", " lead", "trail ", "\t", "  =x", "''-30%", "a\n"])
+def test_note_and_label_come_back_with_their_quotes_and_spaces(text: str) -> None:
+    labels = [text] if text == text.strip() else []
+    make_transaction(note=text, labels=labels)
+    content = exported()
+    empty_the_ledger()
+    bring_in(content)
+    made = Transaction.objects.get()
+    assert (made.note, [one.name for one in made.labels.all()]) == (text, labels)
+
+
 # In the browser
 
 

@@ -221,6 +221,8 @@ def test_trades_of_seconds_that_are_whole_stay_apart() -> None:
         ["3 LTC", "-0.2 BTC"],
     ]
     assert trades("1,Buy,LTC,2", "3,Transaction Related,BTC,-0.1") == [["2 LTC"], ["-0.1 BTC"]]
+    # Of one coin alone, which is a part of the statement, nothing tells that a trade is whole.
+    assert trades("1,Buy,BTC,-1", "2,Buy,BTC,1") == [["-1 BTC"], ["1 BTC"]]
 
 
 def test_equal_amounts_of_one_second_have_the_same_ids_from_either_end() -> None:

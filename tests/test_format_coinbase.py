@@ -125,3 +125,24 @@ def test_comma_that_can_be_both_is_rejected() -> None:
         new("Convert", "0.003", "Converted 0.0031 BTC to 156,145 XRP", "BTC"), Options()
     )
     assert "'156,145' can mean 156145 or 156.145" in reason
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ("Converted 100,5 XRP to 0,512 SOL", "30.512"),
+        ("Converted 100.5 XRP to 0.512 SOL", "30512"),
+    ],
+)
+def test_other_lines_tell_what_a_comma_after_a_whole_quantity_is(other: str, told: str) -> None:
+    whole = new("Convert", "100", "Converted 100 XRP to 30,512 SOL", "XRP")
+    (reason,) = reasons(whole, Options())
+    assert "'30,512' in Notes can mean 30512 or 30.512" in reason
+    line = new("Convert", "100.5", other, "XRP").splitlines()[-1].replace(b"n1", b"n2")
+    first, _ = rows(whole.rstrip() + b"\n" + line + b"\n", Options())
+    assert moved(first)[1] == (told, "transfer", "SOL")
+
+
+def test_number_that_fits_one_mark_alone_is_read_with_it() -> None:
+    (row,) = rows(new("Convert", "100", "Converted 100 XRP to 2.000,50 SOL", "XRP"), Options())
+    assert moved(row)[1] == ("2000.5", "transfer", "SOL")

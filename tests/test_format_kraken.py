@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from files import moved, questions, reading, reasons, records, rows, sample
 
-from transactions.imports.rows import Options, Row
+from transactions.imports.rows import Options, Rejected, Row
 
 FILE = sample("kraken.csv")
 HEADER = "txid,refid,time,type,subtype,aclass,asset,amount,fee,balance"
@@ -89,6 +89,7 @@ def test_running_balance_is_checked() -> None:
         ("C98.F", "C98"),
         ("C98.S", "C98"),
         ("FLOWH.S", "FLOW"),
+        ("LUNA2.S", "LUNA2"),
         ("AAPL.T", "AAPL.T"),
     ],
 )
@@ -141,3 +142,10 @@ def test_line_that_cannot_be_read_says_why(cells: dict[str, str], why: str) -> N
     assert reason.startswith("Line 2")
     assert why in reason
     assert len(records(file(line(**cells), line()), Options())) == 2
+
+
+def test_movement_that_stands_there_twice_is_rejected() -> None:
+    one, other = records(file(line(), line()), Options())
+    assert isinstance(one, Row)
+    assert isinstance(other, Rejected)
+    assert "was there in line 2 already" in other.reason

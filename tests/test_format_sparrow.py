@@ -120,3 +120,19 @@ def test_satoshis_with_groups_of_thousands_are_no_bitcoin(
         f'2024-01-01 10:00:00,,"{value}",0,,{number:064}' for number, value in enumerate(values)
     ]
     assert [moved(row)[0][0] for row in rows(file(*lines), OURS)] == told
+
+
+def test_points_that_can_group_satoshis_are_refused() -> None:
+    lines = [
+        f"2024-01-0{day} 10:00:00,,{value},0,,{'a' * 63}{day}"
+        for day, value in ((1, "1.234"), (2, "500"))
+    ]
+    with pytest.raises(FileError, match=r"'1\.234' can be bitcoin or satoshis"):
+        rows(file(*lines), OURS)
+
+
+def test_part_of_a_satoshi_is_rejected() -> None:
+    line = f"2024-01-01 10:00:00,,1.5,0,,{'a' * 64}"
+    header = "Date (UTC),Label,Value (sats),Balance (sats),Fee (sats),Txid"
+    (reason,) = reasons(file(line, header=header), OURS)
+    assert "is a part of a satoshi" in reason

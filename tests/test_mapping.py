@@ -71,6 +71,20 @@ def test_day_without_a_time_is_its_midnight(day: str) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.django_db
+def test_file_that_breaks_off_further_down_is_shown_with_its_problem(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    content = b"Day,Sum,Unit\n" + b"2024-01-01,1,EUR\n" * 20 + b"2024-01-02,1,\0\n"
+    batch = new_batch(BytesIO(content), "x.csv")
+    with pytest.raises(FileError):
+        import_batch(batch, BytesIO(content))
+    url = f"{batch.get_absolute_url()}columns/"
+    said = {"name": "Bank", "column date": "Day", "column amount": "Sum", "column currency": "Unit"}
+    page = client.post(url, {**said, "decimal": ".", "show": ""})
+    assert page.status_code == 422
+    assert "Line 22 contains a NUL character" in page.content.decode()
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -151,13 +165,24 @@ def file_of(content: str) -> SimpleUploadedFile:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("content", [b"no table\nat all\n", b'[{"a": 1, "b": 2}]'])
-def test_file_that_is_no_table_is_not_to_be_mapped(client: Client, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no table\nat all\n", "No line of the file&#x27;s beginning has columns"),
+        (b'[{"a": 1, "b": 2}]', "A JSON file has no columns"),
+        (b"Day,Day,Sum\n1,2,3\n", "Day"),
+    ],
+)
+def test_file_that_is_no_table_is_not_to_be_mapped(
+    client: Client, content: bytes, told: str
+) -> None:
     client.force_login(make_user("Editors"))
     batch = new_batch(BytesIO(content), "x.csv")
     with pytest.raises(FileError):
         import_batch(batch, BytesIO(content))
-    assert client.get(f"{batch.get_absolute_url()}columns/").status_code == 404
+    page = client.get(f"{batch.get_absolute_url()}columns/")
+    assert page.status_code == 422
+    assert told in page.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -178,6 +203,14 @@ def test_file_that_is_no_table_is_not_to_be_mapped(client: Client, content: byte
         ("-€-3", None),
         ("5 -", None),
         ("- -5", None),
+        ("–5", "-5"),
+        ("—5", "-5"),
+        ("－5", "-5"),
+        ("﹣5", "-5"),
+        ("<0.01", None),
+        ("~5", None),
+        ("(5", None),
+        ("E5", None),
     ],
 )
 def test_sign_of_money_is_never_lost(text: str, told: str | None) -> None:
@@ -188,7 +221,9 @@ def test_sign_of_money_is_never_lost(text: str, told: str | None) -> None:
         assert f"{cells.money(text, 'Sum'):f}" == told
 
 
-@pytest.mark.parametrize("text", ["12.5", "0.001", "1,234.56", "1.23,4", "1.2345,6"])
+@pytest.mark.parametrize(
+    "text", ["12.5", "0.001", "1,234.56", "1.23,4", "1.2345,6", "1.23e4", "6.0E-12"]
+)
 def test_point_that_groups_no_three_digits_is_refused(text: str) -> None:
     with pytest.raises(cells.Unreadable, match="decimal comma"):
         pointed(text, "Sum")

@@ -5,6 +5,7 @@ exact to the last digit.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from tempfile import TemporaryFile
@@ -26,6 +27,7 @@ FULL_COLUMNS = (
     *("Counterparty", "Counterparty Contact", "Contact", "Labels", "Note"),
 )
 CHUNK = 64 * 1024
+_unfit = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # in no workbook
 MAX_CELL = 32_767  # what a cell of a spreadsheet holds
 
 
@@ -188,7 +190,9 @@ def xlsx_chunks(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[bytes
         cells = []
         for column in columns:
             # As text: a number would be rounded to 15 digits.
-            cell = WriteOnlyCell(sheet, row.get(column, "")[:MAX_CELL])
+            cell = WriteOnlyCell(
+                sheet, _unfit.sub("\N{REPLACEMENT CHARACTER}", row.get(column, ""))[:MAX_CELL]
+            )
             cell.data_type = "s"
             cells.append(cell)
         sheet.append(cells)

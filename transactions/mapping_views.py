@@ -56,7 +56,7 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         table = open_any(stored(batch), batch.file_name)
     except FileError as problem:
-        raise Http404(str(problem)) from problem
+        return render(request, "400.html", {"exception": str(problem)}, status=422)
     if request.method != "POST":
         return show(request, batch, table, used(batch) or guessed(table), [])
     mapping = asked(request, table)
@@ -121,7 +121,12 @@ def show(
     is_taken: bool = False,
 ) -> HttpResponse:
     with snapshot(request):
-        first = [one for one in islice(records(table), SAMPLES) if isinstance(one, Record)]
+        try:
+            first = [one for one in islice(records(table), SAMPLES) if isinstance(one, Record)]
+            as_read = read(batch, table, mapping) if not mapping.problems() else []
+        except FileError as problem:  # the file breaks off further down
+            first, as_read, status = [], [], 422
+            problems = [*problems, str(problem)]
         context = {
             "batch": batch,
             "header": table.header,
@@ -132,7 +137,7 @@ def show(
             "date_orders": DATE_ORDERS.items(),
             "problems": problems,
             "is_taken": is_taken,
-            "read": read(batch, table, mapping) if not mapping.problems() else [],
+            "read": as_read,
         }
         return render(request, "transactions/import_mapping.html", context, status=status)
 

@@ -2,8 +2,9 @@
 
 import re
 
-_is_formula = re.compile(r"'*[=+\-@\t\r]").match
-_is_protected = re.compile(r"'+[=+\-@\t\r]").match
+# White space at the beginning is easily lost, so it is protected too.
+_is_formula = re.compile(r"'*[=+\-@\s]").match
+_is_protected = re.compile(r"'+[=+\-@\s]").match
 
 
 def protected(text: str | None) -> str:

@@ -122,6 +122,20 @@ MADE = """
 """
 # Wallets, addresses and assets come into being. A row that is there already is not touched.
 ADD_WALLETS = """
+    -- A name that no wallet bears any more is what files called one before it was renamed.
+    WITH known AS (
+        SELECT DISTINCT ON (old.key) old.key, wallet.name
+        FROM transactions_importbatch b, jsonb_each_text(b.names -> 'wallet') old (key, id)
+        JOIN transactions_wallet wallet ON wallet.id = old.id::bigint
+        WHERE b.status = 'imported' AND wallet.name <> ''
+            AND old.key IN (SELECT lower(name) FROM staged_wallet)
+        ORDER BY old.key, b.id DESC
+    )
+    UPDATE staged_wallet w SET name = known.name FROM known
+    WHERE lower(w.name) = known.key AND NOT EXISTS (
+        SELECT FROM transactions_wallet bears WHERE lower(bears.name) = known.key
+    );
+
     DELETE FROM staged_wallet w
     WHERE NOT EXISTS (SELECT FROM staged_line l WHERE l.wallet = w.number AND l.reason IS NULL)
         AND NOT EXISTS (
@@ -286,7 +300,7 @@ TOLD_TRANSACTIONS = """
             min(block) AS block, max(method COLLATE "C") AS method, max(note COLLATE "C") AS note,
             min(array_position(%(types)s::text[], nullif(type, ''))) AS type_rank,
             (max(ARRAY[lower(contact), contact] COLLATE "C") FILTER (WHERE contact <> ''))[2]
-                AS contact
+                COLLATE "default" AS contact
         FROM told_line GROUP BY number
     ), settled AS (
         SELECT told.number, told.known_id, told.network, told.txid, told.source_wallet_id,
@@ -372,9 +386,7 @@ TOLD_ENTRIES = """
     JOIN told_line other ON other.number = l.number
     JOIN told_movement token ON token.line = other.line AND token.asset_kind = 'token'
         AND (token.wallet_id, token.amount, token.kind) = (m.wallet_id, m.amount, m.kind)
-    JOIN transactions_asset a ON (a.network, a.code, a.token_id, a.kind)
-        = (token.network, token.code, token.token_id, token.asset_kind)
-    JOIN ({SYMBOLS}) known ON known.asset_id = a.id AND known.code = m.code
+        AND upper(token.symbol) = m.code
     WHERE m.asset_kind = 'exchange' AND m.kind = 'transfer' AND l.network IS NOT NULL
     GROUP BY l.number, m.wallet_id, m.amount, m.code, m.line, m.position;
 
@@ -443,7 +455,7 @@ TOLD_ENTRIES = """
         asset_id, 'transfer', counterparty_id, 0, 0
     FROM (SELECT * FROM undone UNION SELECT * FROM covered) zero;
     ANALYZE told_entry;
-""".replace("{SYMBOLS}", SYMBOLS)
+"""
 # Transactions on a chain of which something is told less exactly.
 MIXED = """
     CREATE TEMP TABLE mixed ON COMMIT DROP AS

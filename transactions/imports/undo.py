@@ -29,6 +29,7 @@ from transactions.imports.progress import UNDO, Progress
 from transactions.imports.rows import FileError
 from transactions.imports.scripts import run
 from transactions.imports.staging import call_by_new_names, stage
+from transactions.imports.trial import made
 from transactions.models import ImportBatch
 
 CHANGED_SINCE = "The ledger has changed since you looked, so nothing was taken back. Look again."
@@ -84,15 +85,25 @@ NOT_CALLED = """
 
     DELETE FROM transactions_toldasset WHERE batch_id = %(batch)s;
 
-    UPDATE transactions_asset a SET symbol = coalesce(told.symbol, a.symbol), name = told.name
+    -- One that only this import named is called by its contract again.
+    UPDATE transactions_asset a SET symbol = told.symbol, name = told.name
     FROM (
-        SELECT asset_id, max(nullif(symbol, '') COLLATE "C") AS symbol,
-            max(name COLLATE "C") AS name
-        FROM transactions_toldasset WHERE asset_id IN (SELECT asset_id FROM not_called)
-        GROUP BY asset_id
+        SELECT a.id, coalesce(max(told.name COLLATE "C"), '') AS name, coalesce(
+            max(nullif(told.symbol, '') COLLATE "C"),
+            CASE WHEN length(a.code) > 11 THEN left(a.code, 6) || '…' || right(a.code, 4)
+                ELSE a.code END
+        ) AS symbol
+        FROM transactions_asset a LEFT JOIN transactions_toldasset told ON told.asset_id = a.id
+        WHERE a.id IN (SELECT asset_id FROM not_called) AND (
+            told.id IS NOT NULL OR a.kind = 'token' AND a.id IN (
+                SELECT made.pk::bigint FROM transactions_importbatch b,
+                    jsonb_array_elements_text(b.made -> 'asset') made (pk)
+            )
+        )
+        GROUP BY a.id
     ) told
-    WHERE a.id = told.asset_id AND NOT a.is_edited
-        AND (a.symbol, a.name) IS DISTINCT FROM (coalesce(told.symbol, a.symbol), told.name);
+    WHERE a.id = told.id AND NOT a.is_edited
+        AND (a.symbol, a.name) IS DISTINCT FROM (told.symbol, told.name);
 """
 UNCOVERED = """
     CREATE TEMP TABLE mixed ON COMMIT DROP AS
@@ -232,6 +243,9 @@ def undo(
         plan = plan_of(batch)
         if seen is not None and plan.digest != seen:
             return None
+        lock(cursor, plan.alone + plan.edited)
+        if plan_of(batch).digest != plan.digest:  # what was being saved when we looked
+            raise CannotUndo(CHANGED_SINCE)
         options.pop(UNDO, None)
         imported.update(status=ImportBatch.Status.UNDONE, options=options, error="")
         edited = plan.edited if every else sorted(set(plan.edited).intersection(also))
@@ -314,6 +328,9 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
         call_by_new_names(cursor, other.pk)
         run(cursor, {"batch": other.pk}, ONLY_SHARED)
         merge_once_more(cursor)
+        for name, pks in made(cursor).items():
+            other.made[name] = sorted({*other.made.get(name, []), *pks})
+        other.save(update_fields=["made"])
     cursor.execute(NOT_TOLD)
     if cursor.fetchone()[0]:
         raise CannotUndo(
@@ -321,6 +338,13 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
             "be read as they were: a wallet may be called otherwise now. Take those back first."
         )
     run(cursor, {}, LABELS_OF_NOBODY)
+
+
+def lock(cursor: CursorWrapper, pks: list[int]) -> None:
+    """So that nobody edits what goes; waits for those who are about to."""
+    cursor.execute(
+        "SELECT FROM transactions_transaction WHERE id = ANY (%s) ORDER BY id FOR UPDATE", [pks]
+    )
 
 
 def make_list(cursor: CursorWrapper, name: str, pks: list[int]) -> None:

@@ -175,7 +175,7 @@ def delays(table: Table) -> dict[str, timedelta]:
     Binance writes the lines of a trade one after another, sometimes over the turn of a second.
     """
     texts: dict[datetime, set[str]] = {}
-    sides: dict[datetime, set[bool]] = {}  # whether something went out, and came in
+    sides: dict[datetime, set[tuple[bool, str]]] = {}  # whether something went out, and what
     for record in records(table):
         if not isinstance(record, Record):
             continue
@@ -191,7 +191,7 @@ def delays(table: Table) -> dict[str, timedelta]:
         texts.setdefault(moment, set()).add(line[time_column(line)])
         side = sides.setdefault(moment, set())
         if change and not (operation in FEES and change < 0):
-            side.add(change < 0)
+            side.add((change < 0, line["coin"].upper()))
     return {
         text: moment - first
         for moment, first in begun(sides).items()
@@ -200,16 +200,22 @@ def delays(table: Table) -> dict[str, timedelta]:
     }
 
 
-def begun(sides: Mapping[datetime, set[bool]]) -> dict[datetime, datetime]:
-    """Each second -> the one that its trade is of, which can be the one before or after."""
+def begun(sides: Mapping[datetime, set[tuple[bool, str]]]) -> dict[datetime, datetime]:
+    """Each second -> the one that its trade is of, which can be the one before or after.
+
+    A statement of one coin alone has no trade that can be told to be whole.
+    """
     first = {moment: moment for moment in sides}
-    halves = sorted(moment for moment, side in sides.items() if len(side) < 2)
+    if len({coin for side in sides.values() for _, coin in side}) < 2:
+        return first
+    ways = {moment: {is_out for is_out, _ in side} for moment, side in sides.items()}
+    halves = sorted(moment for moment, way in ways.items() if len(way) < 2)
     joined: set[datetime] = set()
     second = timedelta(seconds=1)
     for moment in halves:  # two of which make a trade
         after = moment + second
-        is_half = moment not in joined and len(sides.get(after, ())) == 1
-        if is_half and len(sides[moment] | sides[after]) == 2:
+        is_half = moment not in joined and len(ways.get(after, ())) == 1
+        if is_half and len(ways[moment] | ways[after]) == 2:
             first[after] = moment
             joined |= {moment, after}
     for moment in halves:  # the others belong to the trade beside them
@@ -262,6 +268,8 @@ def _read_transfer(line: Line, context: Context, *, is_out: bool) -> Told:
     if status is None:
         raise Unreadable(f"Status {shown(line['status'])} is not known. Please report it.")
     txid = first(line, "txid", "transaction id")
+    if txid.casefold() == "internal transfer":  # which all of them have
+        txid = ""
     if status == "pending" and not txid:
         raise Unreadable(
             f"Status is {shown(line['status'])}, and there is no TXID by which it would be known "

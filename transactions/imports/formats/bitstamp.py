@@ -111,6 +111,7 @@ NEW = AccountFile(
     read_new,
     account=ACCOUNT,
     is_utc=False,
+    has_unique_ids=True,
 )
 OLD = AccountFile(
     "bitstamp-old",

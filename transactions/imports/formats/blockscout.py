@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from transactions.imports.formats import etherscan
-from transactions.imports.formats.cells import Unreadable
+from transactions.imports.formats.cells import Unreadable, shown
 from transactions.imports.formats.etherscan import ExplorerFile, Line
 from transactions.imports.formats.etherscan_json import WEI, scaled
 from transactions.imports.formats.reader import Record
@@ -89,7 +89,11 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
 
 def is_paid(fee: str, found: dict[str, str]) -> bool:
     """Not what a waiting transaction can cost at most."""
-    return fee.isdecimal() and found.get("fee_type", "") != "maximum"
+    if not fee or fee.casefold().startswith("max of") or found.get("fee_type", "") == "maximum":
+        return False
+    if not (fee.isascii() and fee.isdecimal()):
+        raise Unreadable(f"Fee {shown(fee)} is not a whole number of the smallest unit.")
+    return True
 
 
 def _now_if_waiting(found: dict[str, str]) -> str:
@@ -112,9 +116,15 @@ def amount_of(found: dict[str, str], *, is_token: bool) -> str:
     return scaled(found.get("transferred", ""), decimals, "TokensTransferred")
 
 
+OK = ("", "ok", "success", "true", "1", "pending")
+FAILED = ("error", "fail", "failed", "false", "0", "reverted")
+
+
 def transaction_row(record: Record, line: Line, own: str, network: str) -> Row:
     status = line.status.casefold()
-    failed = status in ("error", "failed", "false")
+    failed = status in FAILED
+    if not failed and status not in OK:
+        raise Unreadable(f"Status {shown(line.status)} is not known. Please report it.")
     plain = line._replace(status="Error(0)" if failed else "", error="" if not failed else "x")
     row = etherscan.transaction_row(record, plain, own, network)
     # Without a block it is waiting for one.

@@ -35,9 +35,13 @@ _numeric_date = re.compile(
     r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})"
     r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
 ).fullmatch
-_year_first = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})([ T].*)?").fullmatch
+_year_first = re.compile(
+    r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})"
+    r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?|([ T].*))?"
+).fullmatch
+# A currency is its code, letters and a sign such as CA$, or a sign.
 _money = re.compile(
-    r"([+-]?) *(?:[^\W\d_]{0,3}[^\w\s.,+-]?) *([+-]?) *([0-9][0-9,.]*(?:[eE]-?[0-9]+)?)"
+    r"([+-]?) *([^\W\d_]{0,3}[^\w\s.,+-]?) *([+-]?) *([0-9][0-9,.]*(?:[eE]-?[0-9]+)?)"
 ).fullmatch
 _evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
 _hex_txid = re.compile(r"[0-9a-f]{64}").fullmatch
@@ -129,14 +133,26 @@ def _unusual_number(plain: str, text: str, column: str) -> Decimal:
 
 
 def money(text: str, column: str) -> Decimal | None:
-    """A number with a sign of currency before it: `€1,234.50`, `-CA$3`; None where unknown."""
+    """A number with a sign of currency before it: `€1,234.50`, `-CA$3`; None where unknown.
+
+    Whatever dash is before the digits is a minus: spreadsheets write several.
+    """
     if text in UNKNOWN:
         return None
-    found = _money(text.replace("\N{MINUS SIGN}", "-"))
-    if not found or (found[1] and found[2]):
+    found = _money("".join("-" if _is_dash(one) else one for one in text))
+    if not found or (found[1] and found[3]) or not _is_currency(found[2]):
         raise Unreadable(f"{column} {shown(text)} is not an amount. Write digits with a point.")
-    value = number(found[3], column, thousands=True)
-    return value.copy_negate() if value and "-" in (found[1], found[2]) else value
+    value = number(found[4], column, thousands=True)
+    return value.copy_negate() if value and "-" in (found[1], found[3]) else value
+
+
+def _is_dash(character: str) -> bool:
+    return character == "\N{MINUS SIGN}" or unicodedata.category(character) == "Pd"
+
+
+def _is_currency(text: str) -> bool:
+    """Nothing, a sign of currency with or without letters, or letters that are not an exponent."""
+    return not text or unicodedata.category(text[-1]) == "Sc" or (text.isalpha() and len(text) > 1)
 
 
 def unix_time(text: str, column: str) -> datetime:
@@ -181,18 +197,30 @@ def written_time(text: str, column: str, zone: tzinfo, order: str = "") -> datet
     begins with the day. A date alone is its midnight.
     """
     if year_first := _year_first(text):  # which leaves no question where the day is
-        year, month, day, clock = year_first.groups()
-        return time(f"{year}-{month:0>2}-{day:0>2}{clock or ' 00:00'}", column, zone)
+        year, month, day, *parts, clock = year_first.groups()
+        iso = f"{year}-{month:0>2}-{day:0>2}{clock or _clock(*parts)}"
+        return _time_of(iso, text, column, zone)
     found = _numeric_date(text)
     if not found or (found[2] == "-" and len(found[4]) == 2):  # which part would be the year?
         return time(text, column, zone)
-    first, mark, second, year, hour, minute, seconds, half = found.groups()
+    first, mark, second, year, *parts = found.groups()
     day, month = (second, first) if order == "mdy" and mark != "." else (first, second)
-    hours = int(hour or 0)
-    if half:
-        hours = hours % 12 + (12 if half.upper() == "PM" else 0)
     year = year if len(year) == 4 else f"20{year}"
-    iso = f"{year}-{month:0>2}-{day:0>2} {hours:02}:{minute or '00'}:{seconds or '00'}"
+    iso = f"{year}-{month:0>2}-{day:0>2}{_clock(*parts)}"
+    return _time_of(iso, text, column, zone)
+
+
+def _clock(hour: str | None, minute: str | None, seconds: str | None, half: str | None) -> str:
+    hours = int(hour or 0)
+    if half and 1 <= hours <= 12:  # else there is no such time, which the calendar refuses
+        hours = hours % 12 + (12 if half.upper() == "PM" else 0)
+    elif half:
+        hours = 99
+    return f" {hours:02}:{minute or '00'}:{seconds or '00'}"
+
+
+def _time_of(iso: str, text: str, column: str, zone: tzinfo) -> datetime:
+    """The time that is written otherwise in the cell, as which a message quotes it."""
     try:
         return time(iso, column, zone)
     except Unreadable as problem:
@@ -205,16 +233,23 @@ def is_order_open(texts: Iterable[str]) -> bool:
 
 
 def order_of(texts: Iterable[str]) -> str:
-    """`dmy` or `mdy` where a day beyond the twelfth tells it; empty where none does."""
-    for first, second in _open_dates(texts):
-        if first > 12 or second > 12:
-            return "dmy" if first > 12 else "mdy"
-    return ""
+    """`dmy` or `mdy` where a day beyond the twelfth tells it; empty where none does, or some tell
+    the one and some the other."""
+    told = {
+        "dmy" if first > 12 else "mdy"
+        for first, second in _open_dates(texts)
+        if first > 12 or second > 12
+    }
+    return told.pop() if len(told) == 1 else ""
 
 
 def _open_dates(texts: Iterable[str]) -> list[tuple[int, int]]:
     found = (_numeric_date(text) for text in texts)
-    return [(int(one[1]), int(one[3])) for one in found if one and one[2] != "."]
+    return [
+        (int(one[1]), int(one[3]))
+        for one in found
+        if one and one[2] != "." and not (one[2] == "-" and len(one[4]) == 2)
+    ]
 
 
 def _in_zone(moment: datetime, zone: tzinfo, text: str, column: str) -> datetime:
@@ -302,10 +337,16 @@ def _not_a_hash(text: str, column: str, form: str, length: int) -> Unreadable:
 
 
 def line_text(text: str, column: str, limit: int = MAX_NAME) -> str:
-    """One line of text of at most `limit` characters, in Unicode's composed form."""
+    """One line of text of at most `limit` characters, in Unicode's composed form; what protects
+    it from a spreadsheet is taken away."""
+    return plain_line(unprotected(text), column, limit)
+
+
+def plain_line(text: str, column: str, limit: int = MAX_NAME) -> str:
+    """The same of a text that nothing protects."""
     if not text:
         return text
-    text = _within(unprotected(text), column, limit)
+    text = _within(text, column, limit)
     if _unfit_in_line(text):
         raise Unreadable(
             f"{column} {shown(text)} contains a line break or a control character. "
@@ -318,7 +359,12 @@ def note_text(text: str, column: str) -> str:
     """Text that may have line breaks, of at most 10,000 characters."""
     if not text:
         return text
-    text = _within(unprotected(text).replace("\r\n", "\n").replace("\r", "\n"), column, MAX_NOTE)
+    return within_note(unprotected(text).replace("\r\n", "\n").replace("\r", "\n"), column)
+
+
+def within_note(text: str, column: str) -> str:
+    """The same of a text that nothing protects, and whose lines end as ours."""
+    text = _within(text, column, MAX_NOTE)
     if _unfit_in_note(text):
         raise Unreadable(f"{column} contains a control character. Remove it in the file.")
     return text

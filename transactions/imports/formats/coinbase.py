@@ -9,7 +9,10 @@ and the columns are what it was worth. Source: files that people published.
 """
 
 import re
+from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import (
@@ -22,7 +25,8 @@ from transactions.imports.formats.accounts import (
     swap,
 )
 from transactions.imports.formats.cells import Unreadable, shown
-from transactions.imports.rows import Movement
+from transactions.imports.formats.reader import Record, line_of, records
+from transactions.imports.rows import Movement, Table
 
 # Type in small letters -> ours. With a side in fiat, out, in; of others the sign tells.
 TRADES = {
@@ -78,6 +82,8 @@ _converted = re.compile(
 _traded = re.compile(
     r"(?:Bought|Sold) (\S+) \S+ for [^\w\s]?([0-9][0-9,.]*) (\w+)", re.IGNORECASE
 ).match
+MARKS = {".": {}, ",": str.maketrans(",.", ".,")}
+FILE_MARKS = "the decimal mark of the file's notes"  # beside the columns of a line
 _priced_in = re.compile(r"([a-z]{3}) spot price at transaction").fullmatch
 
 
@@ -133,7 +139,7 @@ def _paid(kind: str, line: Line, size: Decimal) -> tuple[Decimal | None, str, De
     currency, prefix = _currency(line)
     traded = _traded(line["notes"])
     if traded and traded[3].upper() != currency.upper():
-        return _in_words(traded[2], traded[1], size), traded[3], None
+        return _in_words(traded[2], traded[1], size, line), traded[3], None
     if not traded and kind.startswith("advance"):
         raise Unreadable(
             f"Notes {shown(line['notes'])} do not say what it was traded for, which stands nowhere "
@@ -168,22 +174,59 @@ def _conversion(line: Line, size: Decimal) -> list[Movement]:
             f"Notes {shown(line['notes'])} do not say what the conversion brought, which stands "
             "nowhere else. Write 'Converted 1 BTC to 30 ETH' there."
         )
-    bought = _in_words(found[2], found[1], size)
+    bought = _in_words(found[2], found[1], size, line)
     return swap(bought, found[3].rstrip("."), size, line["asset"], None, "")
 
 
-def _in_words(text: str, quantity: str, size: Decimal) -> Decimal | None:
+def _in_words(text: str, quantity: str, size: Decimal, line: Line) -> Decimal | None:
     """A number out of Notes, of which some accounts have those with decimal commas: the quantity
-    there, which is the line's own, tells."""
-    swapped = str.maketrans(",.", ".,")
-    for marks in ({}, swapped):
-        try:
+    there, which is the line's own, tells; where it is whole, other lines of the file do."""
+    found = {
+        marks: cells.number(text.translate(MARKS[marks]), "Notes", thousands=True)
+        for marks in _marks(text, quantity, size)
+    }
+    if line.get(FILE_MARKS) in found:
+        return found[line[FILE_MARKS]]
+    if len(set(found.values())) > 1:
+        values = " or ".join(f"{one:f}" for one in found.values() if one is not None)
+        raise Unreadable(
+            f"{shown(text)} in Notes can mean {values}, and no other line of the file tells. Write "
+            "it there without a mark of thousands."
+        )
+    return next(iter(found.values())) if found else cells.number(text, "Notes")
+
+
+def _marks(text: str, quantity: str, size: Decimal) -> list[str]:
+    """The decimal marks with which the quantity is the line's, and the text a number."""
+    found = []
+    for name, marks in MARKS.items():
+        with suppress(Unreadable):
             told = cells.number(quantity.translate(marks), "Notes", thousands=True)
-        except Unreadable:
-            continue
-        if told == size:
-            return cells.number(text.translate(marks), "Notes", thousands=True)
-    return cells.number(text, "Notes")
+            cells.number(text.translate(marks), "Notes", thousands=True)
+            found += [name] if told == size else []
+    return found
+
+
+def _with_its_marks(known: AccountFile, table: Table) -> AccountFile:
+    """Which decimal mark the file's Notes have, where some line tells it and none another."""
+    told = set()
+    for record in records(table):
+        line = line_of(record, table.header) if isinstance(record, Record) else {}
+        found = _converted(line.get("notes", ""))
+        traded = _traded(line.get("notes", ""))
+        said = found or traded
+        text, quantity = (said[2], said[1]) if said else ("", "")
+        with suppress(Unreadable):
+            size = cells.number(line.get("quantity transacted", ""), "", thousands=True)
+            marks = _marks(text, quantity, size.copy_abs()) if text and size is not None else []
+            told.update(marks if len(marks) == 1 else [])
+    if len(told) != 1:
+        return known
+    return replace(known, read_line=partial(_read_with_marks, told.pop()))
+
+
+def _read_with_marks(marks: str, line: Line, context: Context) -> Told:
+    return read_line(Line(line | {FILE_MARKS: marks}), context)
 
 
 HISTORY = AccountFile(
@@ -194,4 +237,5 @@ HISTORY = AccountFile(
     account="Coinbase",
     date_column="timestamp",
     has_unique_ids=True,
+    fitted=_with_its_marks,
 )

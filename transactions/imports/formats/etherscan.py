@@ -282,6 +282,8 @@ def nft_row(record: Record, line: Line, own: str, network: str) -> Row:
     amount = cells.amount(line.quantity or line.amount or "1", "Quantity", thousands=True)
     if not line.token_id.isdecimal() or len(line.token_id) > MAX_TOKEN_ID:
         raise Unreadable(f"TokenId {shown(line.token_id)} is not the number of a token.")
+    if amount is None:  # of a kind of which there is one
+        amount = Decimal(1)
     if amount and sides.own_sent:
         amount = ZERO if sides.own_received else amount.copy_negate()
     token = replace(
@@ -289,7 +291,7 @@ def nft_row(record: Record, line: Line, own: str, network: str) -> Row:
         kind="nft",
         token_id=line.token_id,
     )
-    movement = Movement(amount or ZERO, token, "transfer", sides.other)
+    movement = Movement(amount, token, "transfer", sides.other)
     return _row(record, line, network, (movement,))
 
 

@@ -53,8 +53,15 @@ def scaled(text: str, decimals: str, column: str) -> str:
 
 
 def fee_of(gas_used: str, gas_price: str) -> str:
-    if not (gas_used.isdecimal() and gas_price.isdecimal()) or len(gas_used + gas_price) > 60:
+    """Empty where the answer tells none."""
+    if not gas_used and not gas_price:
         return ""
+    whole = gas_used.isdecimal() and gas_price.isdecimal() and (gas_used + gas_price).isascii()
+    if not whole or len(gas_used + gas_price) > 60:
+        raise Unreadable(
+            f"gasUsed {shown(gas_used)} and gasPrice {shown(gas_price)} are not both whole "
+            "numbers, so that the fee is not known. Save the explorer's answer again."
+        )
     return scaled(str(int(gas_used) * int(gas_price)), str(WEI), "gasPrice")
 
 
@@ -80,7 +87,7 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
             contract=found.get("contract", ""),
             received="",
             sent="",
-            fee=fee_of(*gas),
+            fee=fee_of(*gas) if "gas_price" in places else "",
             status=found.get("status", ""),
             error=found.get("error", ""),
             method=found.get("method", "").partition("(")[0][:200],

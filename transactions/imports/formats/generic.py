@@ -160,6 +160,9 @@ class Leg(NamedTuple):
     asset: AssetName
 
 
+DESCRIPTION = Line._fields.index("description")
+
+
 def line_picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
     """A function from a record's cells to its `Line`."""
     positions = {_key(title): position for position, title in enumerate(header)}
@@ -167,7 +170,10 @@ def line_picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
     pick = itemgetter(*(positions.get(name, len(header)) for name in Line._fields))
 
     def line_of(record: list[str]) -> Line:
-        return Line._make(map(str.strip, pick([*record, ""])))
+        found = pick([*record, ""])
+        line = Line._make(map(str.strip, found))
+        # What is at the end of a note is the note's.
+        return line._replace(description=found[DESCRIPTION]) if line.description else line
 
     return line_of
 
@@ -298,10 +304,10 @@ def type_and_labels(line: Line) -> tuple[str, tuple[str, ...]]:
     if meant in TYPES and type_ in ("", meant):
         type_ = meant
     else:
-        labels.append(line.label)
+        labels.append(unprotected(line.label))
     unique: dict[str, str] = {}
     for label in filter(None, labels):
-        text = cells.line_text(label, "A label", cells.MAX_LABEL)
+        text = cells.plain_line(label, "A label", cells.MAX_LABEL)
         unique.setdefault(text.casefold(), text)
     return type_, tuple(unique.values())
 
@@ -312,13 +318,11 @@ def _unmasked(label: str) -> str:
 
 
 def note_of(line: Line) -> str:
-    texts = dict.fromkeys(
-        (
-            cells.note_text(line.description, "Description"),
-            cells.note_text(line.note, "Note"),
-        )
-    )
-    return cells.note_text("\n".join(filter(None, texts)), "The note")
+    description = cells.note_text(line.description, "Description")
+    note = cells.note_text(line.note, "Note")
+    if not (description and note) or note == description:
+        return description or note
+    return cells.within_note(f"{description}\n{note}", "The note")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ Lines without a `txid` are pending, and stand there once more when they are done
 that people published; Kraken documents the columns in its support pages.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -26,6 +27,7 @@ from transactions.imports.rows import (
 )
 
 WALLET = "Kraken"
+_with_days = re.compile(r"([A-Z0-9]{2,}?)[0-9]{2}").fullmatch
 NEEDS = frozenset({"txid", "refid", "time", "type", "asset", "amount", "fee", "balance"})
 # Kraken's own names of assets; the newer ones are as everybody's.
 ASSETS = {
@@ -102,6 +104,7 @@ class LedgersFile:
 def _rows(table: Table, told: list[str]) -> Iterator[Row | Rejected]:
     columns = {name.casefold(): place for place, name in enumerate(table.header)}
     balances: dict[tuple[str, str], Decimal] = {}
+    seen: dict[str, int] = {}
     pending = checked = 0
     mismatches: list[str] = []
     for record in records(table):
@@ -111,6 +114,15 @@ def _rows(table: Table, told: list[str]) -> Iterator[Row | Rejected]:
         line = {name: record.cells[place].strip() for name, place in columns.items()}
         if not line["txid"]:
             pending += 1
+            continue
+        first = seen.setdefault(line["txid"], record.line)
+        if first != record.line:
+            yield Rejected(
+                record.line,
+                record.raw,
+                f"Line {record.line}: txid {shown(line['txid'])} was there in line {first} "
+                "already, and each movement has one of its own. Take the line out.",
+            )
             continue
         try:
             row = _row(record, line)
@@ -170,8 +182,8 @@ def _asset(name: str) -> AssetName:
             f"asset {shown(name)} has an ending that is not known here. Please report it."
         )
     # What was staked for a number of days, such as DOT28.S; other digits are the asset's own.
-    if suffix == "S" and len(bare := code.rstrip("0123456789")) > 1:
-        code = bare
+    if suffix == "S" and (staked := _with_days(code)):
+        code = staked[1]
     code = cells.line_text(ASSETS.get(code, code), "asset", cells.MAX_LABEL)
     if not code:
         raise Unreadable("asset is empty. Export the file again.")

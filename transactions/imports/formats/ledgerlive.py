@@ -166,6 +166,11 @@ def _movements(
         return [Movement(ZERO if is_failed else amount, asset)]
     if kind in OUT and not is_failed:
         is_coin = asset == NATIVE
+        if is_coin and fee and fee > amount:
+            raise Unreadable(
+                f"Operation Fees {fee:f} are more than Operation Amount {amount:f}, which has "
+                "them in it. Export the file again."
+            )
         return net_of_fee(amount.copy_negate() if amount else ZERO, fee if is_coin else None, asset)
     # Whatever else an account did moved nothing of it but the fee.
     paid = fee if fee is not None else amount

@@ -41,6 +41,7 @@ PAIRS = ("amount", "sent_amount", "received_amount", "fee_amount")
 DECIMALS = {".": "1,234.56", ",": "1.234,56"}
 DATE_ORDERS = {"": "2024-01-31, or as the file shows", "dmy": "31/01/2024", "mdy": "01/31/2024"}
 PREFIX = "mapping:"
+_digits = re.compile(r"[0-9][0-9.,]*").search
 _with_comma = re.compile(r"(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)?(?:,[0-9]+)?").fullmatch
 
 
@@ -161,8 +162,8 @@ def format_of(mapping: Mapping) -> AccountFile:
 
 def pointed(text: str, column: str) -> str:
     """A number with a decimal comma as one with a point; its points group three digits each."""
-    digits = re.sub(r"[^0-9.,]", "", text)
-    if not _with_comma(digits) and digits:
+    digits = _digits(text)
+    if digits and not (_with_comma(digits[0]) and _digits(text, digits.end()) is None):
         raise cells.Unreadable(
             f"{column} {cells.shown(text)} is not a number with a decimal comma, as in 1.234,56."
         )

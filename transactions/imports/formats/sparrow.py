@@ -44,7 +44,7 @@ COLUMNS = {
 }
 MATCHERS = {name: re.compile(pattern, re.IGNORECASE).fullmatch for name, pattern in COLUMNS.items()}
 
-_grouped = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+").fullmatch
+_grouped = re.compile(r"-?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:\.[0-9]{3})+)").fullmatch
 
 
 def columns_of(header: tuple[str, ...]) -> dict[str, int]:
@@ -112,14 +112,22 @@ def _unit(table: Table) -> int:
     said = MATCHERS["value"](table.header[place])
     if said and said["unit"]:
         return SATOSHIS if said["unit"].casefold() == "sats" else 0
-    values = [one.cells[place] for one in _lines(table) if isinstance(one, Record)]
-    return 0 if any(map(_has_decimals, values)) else SATOSHIS
+    values = [one.cells[place].strip() for one in _lines(table) if isinstance(one, Record)]
+    if any(map(_has_decimals, values)):
+        return 0
+    if any("." in value for value in values):
+        example = next(value for value in values if "." in value)
+        raise FileError(
+            f"Values such as {cells.shown(example)} can be bitcoin or satoshis: a spreadsheet has "
+            "written the file anew. Export it from Sparrow again, and import that."
+        )
+    return SATOSHIS
 
 
 def _has_decimals(value: str) -> bool:
-    """A comma before groups of three digits is none of a bitcoin amount, which has eight decimals:
+    """A mark before groups of three digits is none of a bitcoin amount, which has eight decimals:
     a spreadsheet has written satoshis so."""
-    return "." in value or ("," in value and not _grouped(value.strip()))
+    return ("," in value or "." in value) and not _grouped(value)
 
 
 def _rows(table: Table, unit: int, zone: tzinfo) -> Iterator[Row | Rejected]:
@@ -171,7 +179,9 @@ def _bitcoin(text: str, column: str, unit: int) -> Decimal | None:
     if unit == 0 and text.count(",") == 1 and "." not in text:
         text = text.replace(",", ".")
     value = cells.number(text, column, thousands=unit != 0)
-    # Satoshis are whole and few enough for any precision.
+    if unit and value and value % 1:
+        raise Unreadable(f"{column} {shown(text)} is a part of a satoshi. Export the file again.")
+    # Satoshis are few enough for any precision.
     return value.scaleb(unit) if value else value
 
 

@@ -1,0 +1,257 @@
+"""What several files tell, more and less exactly, is one ledger in whatever order they come."""
+
+import json
+from dataclasses import replace
+from io import BytesIO
+from itertools import permutations
+from typing import Any
+
+import pytest
+from django.db import transaction
+from test_importer import (
+    ETH,
+    HASH,
+    OTHER_HASH,
+    OURS,
+    OURS_TOO,
+    SHOP,
+    USDC,
+    coin,
+    fee,
+    ledger,
+    load,
+    moved,
+    row,
+)
+
+from contacts.models import Contact
+from transactions.exports import json_lines
+from transactions.imports.importer import import_batch, new_batch
+from transactions.imports.undo import undo
+from transactions.models import Asset, Entry, ImportBatch, Transaction, Wallet
+
+pytestmark = pytest.mark.django_db
+
+BY_CODE = coin("USDC")
+FAKE = replace(USDC, code="0x" + "d" * 40, name="Fake")
+UNNAMED = replace(USDC, symbol="", name="")
+BRIDGED = replace(USDC, symbol="USDC.e")
+
+
+def entries() -> list[str]:
+    return sorted(
+        f"{one.amount:f} {one.asset.kind} {one.counterparty or '-'}"
+        for one in Entry.objects.select_related("asset", "counterparty")
+    )
+
+
+def in_every_order(files: dict[str, list[Any]]) -> list[str]:
+    """The entries, which are the same whichever file comes first and however often each."""
+    found: dict[str, Any] = {}
+    for order in permutations(files):
+        for names in (order, order + order):
+            with transaction.atomic():
+                for name in names:
+                    load(*files[name])
+                found["".join(names)] = (entries(), Transaction.objects.get(txid=HASH).type)
+                transaction.set_rollback(True)
+    first = next(iter(found.values()))
+    assert found == dict.fromkeys(found, first)
+    return list(first[0])
+
+
+FILES: dict[str, tuple[dict[str, list[Any]], int]] = {
+    "two contracts of one symbol": (
+        {
+            "a": [row(moved(-5, USDC))],
+            "b": [row(moved(-5, FAKE))],
+            "c": [row(moved(-5, BY_CODE, ""))],
+        },
+        2,
+    ),
+    "a symbol that a third file tells": (
+        {
+            "a": [row(moved(-5, UNNAMED))],
+            "c": [row(moved(-5, BY_CODE, ""))],
+            "s": [row(moved(-1, USDC), txid=OTHER_HASH)],
+        },
+        2,
+    ),
+    "a symbol that a third file tells otherwise": (
+        {
+            "a": [row(moved(-5, USDC))],
+            "c": [row(moved(-5, BY_CODE, ""))],
+            "s": [row(moved(-1, BRIDGED), txid=OTHER_HASH)],
+        },
+        2,
+    ),
+    "one of two by contract, with and without its side": (
+        {
+            "c": [row(moved(-5, BY_CODE, "")), row(moved(-5, BY_CODE, ""))],
+            "p": [row(moved(-5, USDC))],
+            "q": [row(moved(-5, USDC, ""))],
+        },
+        2,
+    ),
+    "one of two sides by contract": (
+        {
+            "c": [row(moved(-5, BY_CODE, SHOP)), row(moved(-5, BY_CODE, OURS_TOO))],
+            "p": [row(moved(-5, USDC))],
+        },
+        2,
+    ),
+    "a failure": (
+        {
+            "a": [row(moved(-5, USDC))],
+            "c": [row(moved(-5, BY_CODE, ""))],
+            "f": [row(moved(0), fee(), status="failed")],
+        },
+        3,
+    ),
+    "with and without a side in one file": (
+        {
+            "a": [row(moved(-1)), row(moved(-1, ETH, ""))],
+            "b": [row(moved(-1))],
+            "c": [row(moved(-1, ETH, ""))],
+        },
+        2,
+    ),
+    "by contract and by code in one file": (
+        {"a": [row(moved(-1, USDC)), row(moved(-1, BY_CODE, ""))], "b": [row(moved(-1, USDC))]},
+        2,
+    ),
+    "a token that another file calls as the code beside it": (
+        {
+            "a": [row(moved(-1, BRIDGED)), row(moved(-1, BY_CODE, ""))],
+            "b": [row(moved(-1, USDC))],
+        },
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_entries_are_the_same_in_any_order(name: str) -> None:
+    files, number = FILES[name]
+    assert len(in_every_order(files)) == number
+
+
+def test_token_that_a_person_calls_otherwise_is_still_what_files_call_it() -> None:
+    load(row(moved(-5, USDC)))
+    load(row(moved(-5, BY_CODE, "")))
+    Asset.objects.filter(kind="token").update(symbol="USDC bridged", is_edited=True)
+    load(row(moved(-5, BY_CODE, ""), line=3))
+    assert [one.split()[:2] for one in entries()] == [["-5", "token"]]
+
+
+def test_code_in_a_wallet_that_is_no_account_does_not_depend_on_its_name() -> None:
+    text = f"2024-05-01 12:00,5,USDC,,,ethereum,-,{HASH},,\n"
+    bring(text, wallet="Cold")
+    Wallet.objects.filter(name="Cold").update(name="Vault")
+    bring(text, wallet="Vault")
+    assert len(entries()) == 1
+
+
+def test_file_knows_a_wallet_by_the_name_that_files_gave_it() -> None:
+    text = f"2024-05-01 12:00,5,BTC,Ledger Live 1,,bitcoin,,{'a' * 64},,\n"
+    bring(text)
+    Wallet.objects.update(name="Cold")
+    bring(text)
+    bring(text.replace("05-01", "05-02").replace("a" * 64, "b" * 64))
+    assert [(one.wallet.name, f"{one.amount:f}") for one in Entry.objects.all()] == [
+        ("Cold", "-5"),
+        ("Cold", "-5"),
+    ]
+    assert Wallet.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["Élodie", "Иван", "alice", "ÖMER"])
+def test_contact_is_put_on_its_transaction_whatever_its_letters(name: str) -> None:
+    bring(f"2024-05-01 12:00,5,ETH,{OURS},,ethereum,,{HASH},{name},\n")
+    bring(f"2024-05-02 12:00,5,ETH,{OURS},,ethereum,,{OTHER_HASH},,\n")
+    bring(f"2024-05-02 12:00,5,ETH,{OURS},,ethereum,,{OTHER_HASH},{name},\n")
+    assert [one.contact and one.contact.name for one in Transaction.objects.all()] == [name] * 2
+    assert Contact.objects.count() == 1
+
+
+# --- Taken back -----------------------------------------------------------------------------------
+
+HEADER = (
+    "Date,Sent Amount,Sent Currency,Wallet,Fee Amount,Network,Sent Contract,TxHash,Contact,Note\n"
+)
+
+
+def bring(text: str, **options: str) -> ImportBatch:
+    file = BytesIO(f"{HEADER}{text}".encode())
+    batch = new_batch(file, "f.csv", options=options)
+    import_batch(batch, file)
+    return batch
+
+
+def test_undo_of_another_import_leaves_what_a_renamed_account_told() -> None:
+    text = "2024-05-01 12:00,5,BTC,,,,,T1,,{}\n"
+    bring(text.format(""), wallet="Kraken")
+    other = bring(text.format("n"), wallet="Kraken")
+    bring(f"2024-05-01 12:00,5,ETH,{OURS},,ethereum,,{HASH},,\n")
+    Wallet.objects.filter(name="Kraken").update(name="Old Kraken")
+    address = Wallet.objects.get(kind="address")
+    address.name = "Kraken"
+    address.save()
+    undo(other)
+    told = json.loads(next(json_lines(Transaction.objects.filter(external_id="T1"))))
+    assert (told["status"], told["timestamp"]) == ("ok", "2024-05-01T12:00:00Z")
+    assert [(one["wallet"], one["amount"]) for one in told["entries"]] == [("Old Kraken", "-5")]
+
+
+def test_undo_leaves_what_others_tell_of_type_symbol_and_contact() -> None:
+    text = "2024-05-01 12:00,5,{},{},,ethereum,{},{},{},{}\n"
+    token = "0x" + "c" * 40
+    bring(text.format("USDC", OURS, token, HASH, "Alice", "a"))
+    before = ledger()
+    undo(bring(text.format("USDX", OURS, token, HASH, "", "b")))
+    assert ledger() == before
+    undo(bring(text.format("USDC", OURS, token, HASH, "Bob", "a")))
+    assert ledger() == before
+    third = bring(text.format("USDC", OURS, token, HASH, "", "z"))
+    alice = Contact.objects.get()
+    alice.name = "Alicia"
+    alice.save()
+    undo(third)
+    assert Transaction.objects.get().contact == alice
+
+
+def test_code_is_a_movement_of_its_own_once_nobody_says_what_the_contract_is_called() -> None:
+    load(row(moved(-5, UNNAMED)))
+    load(row(moved(-5, BY_CODE, "")))
+    assert len(entries()) == 2
+    told = load(row(moved(-1, USDC), txid=OTHER_HASH))
+    assert len(entries()) == 2  # one of each transaction
+    undo(told)
+    assert len(entries()) == 2
+
+
+def test_what_undo_makes_anew_goes_with_the_import_that_told_it() -> None:
+    text = f"2024-05-01 12:00,5,ETH,{OURS},,ethereum,,{HASH},{{}},\n"
+    bob = bring(text.format("Bob"))
+    alice = bring(text.format("Alice"))
+    undo(bob)
+    assert Transaction.objects.get().contact == Contact.objects.get(name="Alice")
+    undo(alice)
+    assert not Contact.objects.exists()
+    assert not Transaction.objects.exists()
+
+
+def test_only_fee_is_a_call_after_an_undo_too() -> None:
+    text = f"2024-05-01 12:00,,,{OURS},0.1,ethereum,,{HASH},,{{}}\n"
+    header = HEADER.replace("Fee Amount", "Fee Amount,Fee Currency")
+    text = text.replace("0.1,", "0.1,ETH,")
+
+    def told(note: str) -> ImportBatch:
+        file = BytesIO((header + text.format(note)).encode())
+        batch = new_batch(file, "f.csv")
+        import_batch(batch, file)
+        return batch
+
+    told("")
+    undo(told("n"))
+    assert Transaction.objects.get().type == "call"
