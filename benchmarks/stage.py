@@ -307,7 +307,7 @@ def gunicorn(module: str) -> list[str]:
     return [
         *(sys.executable, "-m", "gunicorn", f"benchmarks.peers.{module}:application"),
         *(f"--workers={WORKERS}", "--bind=fd://FD", "--no-control-socket"),
-        *("--log-level=warning", "--timeout=120"),
+        *("--log-level=warning", "--timeout=1200"),
     ]
 
 

@@ -61,6 +61,11 @@ def test_command_reads_an_unknown_table_by_a_mapping_and_keeps_it(tmp_path: Path
     # The same header is known from now on.
     call_command("import_transactions", str(tmp_path / "bank.csv"), *said, stdout=out)
     assert "0 new, 2 known" in out.getvalue()
+    # One with another column, which may say which way the amounts went, is not.
+    other = BANK.replace("Ref\n", "Ref;Way\n").replace("r-1\n", "r-1;out\n")
+    (tmp_path / "other.csv").write_text(other)
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        call_command("import_transactions", str(tmp_path / "other.csv"), *said, stdout=out)
 
 
 @pytest.mark.parametrize("day", ["2024-05-01", "2024/5/1", "01/05/2024", "1.5.2024"])
@@ -70,7 +75,6 @@ def test_day_without_a_time_is_its_midnight(day: str) -> None:
     assert at_ten == datetime(2024, 5, 1, 10, 30, tzinfo=UTC)
 
 
-@pytest.mark.django_db
 @pytest.mark.django_db
 def test_file_that_breaks_off_further_down_is_shown_with_its_problem(client: Client) -> None:
     client.force_login(make_user("Editors"))
@@ -85,6 +89,7 @@ def test_file_that_breaks_off_further_down_is_shown_with_its_problem(client: Cli
     assert "Line 22 contains a NUL character" in page.content.decode()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("text", "told"),
     [

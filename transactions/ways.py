@@ -167,12 +167,28 @@ def few_of(asked: dict[str, Any]) -> list[int] | None:
     if len(narrow) + bool(one_entry(asked)) < 2:
         return None
     for ways in narrow:
-        if any(way.is_surely(FEW + 1) for way in ways):
-            continue
-        found = list(together([way.rows()[: FEW + 1] for way in ways]))
-        if len(found) <= FEW:
-            return sorted({pk for _, pk in found})
+        found = few_ids(ways)
+        if found is not None:
+            return sorted(found)
     return None
+
+
+def few_ids(ways: list[Way]) -> set[int] | None:
+    """The transactions of all ways; None where they are many, or may be."""
+    found: set[int] = set()
+    rest = []
+    for way in ways:
+        if way.entries is None:
+            rest.append(way.rows()[: FEW + 1])
+            continue
+        # Twice as many entries tell whether they are few, and then which.
+        rows = ENTRIES.filter(way.entries).values_list("transaction_id", flat=True)
+        ids = list(rows[: 2 * FEW + 1])
+        if len(ids) > 2 * FEW:
+            return None
+        found.update(ids)
+    found.update(pk for _, pk in (together(rest) if rest else ()))
+    return found if len(found) <= FEW else None
 
 
 def of_entries(asked: dict[str, Any]) -> list[Way]:

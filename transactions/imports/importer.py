@@ -234,9 +234,7 @@ def mapped_formats(batch: ImportBatch) -> tuple[AccountFile, ...]:
     found = {one.name: one.mapping for one in ImportMapping.objects.all()}
     if own := batch.options.get("mapping"):
         found[own["name"]] = own
-    # That of a file's own columns comes before one that needs fewer of them.
-    mappings = sorted(map(mapping_of, found.values()), key=lambda one: (-len(one.header), one.name))
-    return formats_of(mappings)
+    return formats_of(map(mapping_of, found.values()))
 
 
 def _beside(cursor: CursorWrapper, batch: ImportBatch) -> dict[str, Any]:

@@ -10,6 +10,8 @@ _table = re.compile(
     re.DOTALL,
 ).fullmatch
 
+FEW_BYTES = 1024 * 1024
+
 
 def run(cursor: CursorWrapper, parameters: dict[str, Any], *scripts: str) -> None:
     """A temporary table that the transaction has made already is emptied and used again.
@@ -28,7 +30,10 @@ def anew(cursor: CursorWrapper, statement: str) -> str:
     if not made:
         return statement
     name, rows = made.groups()
-    cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{name}"])
-    if cursor.fetchone()[0] is None:
+    cursor.execute("SELECT pg_relation_size(to_regclass(%s))", [f"pg_temp.{name}"])
+    (size,) = cursor.fetchone()
+    if size is None:
         return statement
-    return f"TRUNCATE pg_temp.{name}" + (f"; INSERT INTO pg_temp.{name} {rows}" if rows else "")
+    # A new file for a table takes longer than to delete few rows.
+    empty = "TRUNCATE" if size > FEW_BYTES else "DELETE FROM"
+    return f"{empty} pg_temp.{name}" + (f"; INSERT INTO pg_temp.{name} {rows}" if rows else "")

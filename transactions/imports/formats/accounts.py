@@ -84,6 +84,7 @@ class AccountFile:
     read_line: Callable[[Line, Context], Told]
     lacks: frozenset[str] = frozenset()
     one_of: frozenset[str] = frozenset()  # and some of these
+    has_no_other: bool = False  # columns than those that it needs
     account: str = ""
     wallet_columns: tuple[str, ...] = ()
     date_column: str = ""
@@ -98,7 +99,8 @@ class AccountFile:
     def matches(self, header: tuple[str, ...]) -> bool:
         found = {name.casefold() for name in self.columns(header)}
         has_one = bool(found & self.one_of) or not self.one_of
-        return found >= self.needs and has_one and not found & self.lacks
+        fits = found == self.needs if self.has_no_other else found >= self.needs
+        return fits and has_one and not found & self.lacks
 
     @property
     def repeats_columns(self) -> bool:

@@ -47,7 +47,8 @@ _with_comma = re.compile(r"(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)?(?:,[0-9]+)
 
 @dataclass(frozen=True)
 class Mapping:
-    """`columns` is field -> column, `header` the names of all columns of the file."""
+    """`columns` is field -> column, `header` the names of all columns of the file: others are not
+    read by it. Empty where nobody said them."""
 
     name: str
     header: tuple[str, ...]
@@ -58,7 +59,7 @@ class Mapping:
     def problems(self) -> list[str]:
         """What keeps it from reading a file, in sentences."""
         found = []
-        names = {name.casefold() for name in self.header}
+        names = {name.casefold() for name in self.header or self.columns.values()}
         unknown = [one for one in self.columns.values() if one.casefold() not in names]
         if not self.name.strip() or len(self.name) > 50 or not self.name.isprintable():
             found.append("Give the mapping a name of at most 50 characters.")
@@ -93,7 +94,7 @@ def mapping_of(document: Any) -> Mapping:
     try:
         mapping = Mapping(
             str(document["name"]),
-            tuple(map(str, document.get("header") or document["columns"].values())),
+            tuple(map(str, document.get("header", ()))),
             {str(key): str(value) for key, value in document["columns"].items()},
             str(document.get("decimal", ".")),
             str(document.get("date_order", "")),
@@ -151,8 +152,9 @@ def format_of(mapping: Mapping) -> AccountFile:
     return AccountFile(
         f"{PREFIX}{mapping.name}",
         mapping.name,
-        frozenset(name.casefold() for name in mapping.header),
+        frozenset(name.casefold() for name in mapping.header or mapping.columns.values()),
         read_line,
+        has_no_other=bool(mapping.header),
         wallet_columns=(column_of["wallet"],) if "wallet" in column_of else (),
         date_column=column_of["date"],
         is_utc=False,
