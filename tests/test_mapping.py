@@ -68,6 +68,34 @@ def test_command_reads_an_unknown_table_by_a_mapping_and_keeps_it(tmp_path: Path
         call_command("import_transactions", str(tmp_path / "other.csv"), *said, stdout=out)
 
 
+@pytest.mark.parametrize(
+    ("days", "order", "is_open"),
+    [
+        (["31/01/2024", "05/09/2017"], "dmy", False),
+        (["01/31/2024", "05/09/2017"], "mdy", False),
+        (["31/01/2024", "01/31/2024"], "", False),
+        (["31/01/2024", "01/31/2024", "05/09/2017"], "", True),
+        (["17-09-05", "05/09/2017"], "", True),
+    ],
+)
+def test_days_tell_an_order_only_where_none_tells_another(
+    days: list[str], order: str, is_open: bool
+) -> None:
+    assert (cells.order_of(days), cells.is_order_open(days)) == (order, is_open)
+
+
+@pytest.mark.parametrize("text", ["2024-01-31 13:45 AM", "31/01/2024 13:45 PM"])
+def test_hour_that_no_half_day_has_is_refused(text: str) -> None:
+    with pytest.raises(cells.Unreadable):
+        cells.written_time(text, "Day", UTC, "dmy")
+
+
+def test_year_may_come_first_before_any_clock() -> None:
+    for text in ("2021/5/3 9:05", "2021/5/3 9:05:00", "2021/5/3 9:05 AM"):
+        moment = cells.written_time(text, "Day", UTC)
+        assert moment == datetime(2021, 5, 3, 9, 5, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("day", ["2024-05-01", "2024/5/1", "01/05/2024", "1.5.2024"])
 def test_day_without_a_time_is_its_midnight(day: str) -> None:
     assert cells.written_time(day, "Day", UTC, "dmy") == datetime(2024, 5, 1, tzinfo=UTC)

@@ -229,7 +229,8 @@ def _time_of(iso: str, text: str, column: str, zone: tzinfo) -> datetime:
 
 def is_order_open(texts: Iterable[str]) -> bool:
     """Whether there are dates of which nobody can say where the day is, in none of these."""
-    return bool(_open_dates(texts)) and not order_of(texts)
+    is_open = any(first <= 12 and second <= 12 for first, second in _open_dates(texts))
+    return is_open and not order_of(texts)
 
 
 def order_of(texts: Iterable[str]) -> str:
