@@ -306,6 +306,7 @@ CACHING = {"lru_cache", "cache", "cached_property", "cache_page", "caches"}
 # These keep nothing of the database: the cells of a file, read more than once.
 ALLOWED = {
     ("contacts/addresses.py", "lru_cache"),  # the capitals of an address follow from its digits
+    ("transactions/filters.py", "cache"),  # the class of its form
     ("transactions/filters.py", "cached_property"),  # of the filter of one request
     ("transactions/imports/formats/etherscan.py", "lru_cache"),
     ("transactions/imports/formats/cells.py", "lru_cache"),

@@ -407,7 +407,8 @@ def test_pages_with_a_snapshot_of_their_own_are_refused_too(viewer: Client) -> N
         f"/imports/{batch.pk}/?after=0",
         f"/transactions/{made.pk}/?",
     ):
-        assert viewer.get(f"{path}&min_revision={now()}").status_code == 200, path
+        with closing(viewer.get(f"{path}&min_revision={now()}")) as answer:
+            assert answer.status_code == 200, path
         answer = viewer.get(f"{path}&min_revision={now() + 1}")
         assert (answer.status_code, answer["Retry-After"]) == (503, "1"), path
         assert answer["X-Ledger-Revision"] == str(now())
