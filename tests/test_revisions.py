@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
