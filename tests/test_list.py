@@ -212,7 +212,7 @@ def test_number_of_queries_does_not_grow_with_the_rows(viewer: Client) -> None:
     make(10)
     queries()  # content types and such are read once a process
     few = queries()
-    make(990)
+    make(290)
     # What is frequent is found out by one query for the contact and one for the word, and more
     # than a page have to be counted.
     assert queries() <= few + 3
