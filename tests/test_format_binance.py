@@ -130,6 +130,14 @@ def test_withdrawals_have_a_fee_beside_the_amount(header: str) -> None:
     assert moved(row) == [("-1", "transfer", "BTC"), ("-0.1", "fee", "BTC")]
 
 
+def test_internal_transfers_of_two_hours_are_two() -> None:
+    lines = [
+        f"2021-05-02 {hour}:00:00,BTC,1,0.1,bc1q,Internal transfer,,,Completed" for hour in (10, 11)
+    ]
+    one, other = rows(file(BOTH_WAYS, *lines), Options())
+    assert one.external_id != other.external_id
+
+
 def test_older_histories_are_told_apart_by_a_fee() -> None:
     paid = "2021-05-02 10:00:00,BTC,2,0.00050000,bc1q,t2,,,Completed"
     found = rows(file(BOTH_WAYS, FREE, paid), Options())

@@ -107,3 +107,9 @@ def test_equal_lines_without_an_id_are_kept_apart() -> None:
         one.external_id,
         two.external_id,
     ]
+
+
+def test_id_that_stands_there_twice_is_rejected() -> None:
+    content = new("Deposit")
+    (reason,) = reasons(content + b"\n" + content.splitlines()[1], Options())
+    assert "ID '11' was there in line 2 already" in reason

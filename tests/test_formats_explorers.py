@@ -19,7 +19,7 @@ from files import (
 )
 
 from transactions.imports.formats import open_table
-from transactions.imports.rows import FileError, Rejected
+from transactions.imports.rows import FileError, Rejected, Row
 
 FILES = {
     "etherscan-nft.csv": (
@@ -268,3 +268,28 @@ def test_record_that_says_its_result_is_read_alone_as_well() -> None:
     # As it is downloaded where it was left out.
     (again,) = rows(b"\r\n" + row.raw.encode() + b"\r\n", FORMAT_OPTIONS["explorers"])
     assert moved(again) == moved(row)
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "other", "why"),
+    [
+        ("blockscout.csv", ",ok,", ",dropped/replaced,", "Status 'dropped/replaced' is not known"),
+        ("blockscout.csv", ",42000000000000,ok", ",4.2E+13,ok", "Fee '4.2E+13' is not a whole"),
+        ("etherscan-txlist.json", '"gasUsed":"21000"', '"gasUsed":"0x5208"', "gasUsed '0x5208'"),
+    ],
+)
+def test_status_or_fee_that_cannot_be_read_rejects_its_line(
+    name: str, told: str, other: str, why: str
+) -> None:
+    text = sample(name).decode().replace('": "', '":"')
+    assert told in text
+    found = reasons(text.replace(told, other, 1).encode(), FORMAT_OPTIONS["explorers"])
+    assert [why in reason for reason in found] == [True]
+
+
+@pytest.mark.parametrize("quantity", ["", "-", "N/A"])
+def test_nft_without_a_quantity_is_one(quantity: str) -> None:
+    text = sample("etherscan-nft.csv").decode().replace('"721",""', f'"721","{quantity}"')
+    first, *_ = records(text.encode(), FORMAT_OPTIONS["explorers"])
+    assert isinstance(first, Row)
+    assert [one.amount for one in first.movements] == [1]

@@ -179,3 +179,12 @@ def test_quote_that_a_trezor_does_not_close_is_of_the_label() -> None:
     options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
     found = [one.labels[0] for one in records(content, options) if isinstance(one, Row)]
     assert found == ['"Bob" paid', 'the "rest"', '"', 'for "May", late', "plain"]
+
+
+def test_ledger_live_pays_no_fee_that_is_more_than_what_went_out() -> None:
+    header, line, *_ = sample("ledger-live.csv").decode().splitlines()
+    cells = dict(zip(header.split(","), line.split(","), strict=True))
+    cells |= {"Operation Type": "OUT", "Operation Amount": "0.00005", "Operation Fees": "0.0001"}
+    content = f"{header}\n{','.join(cells.values())}\n".encode()
+    (reason,) = reasons(content, Options())
+    assert "Operation Fees 0.0001 are more than Operation Amount 0.00005" in reason

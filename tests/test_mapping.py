@@ -231,6 +231,7 @@ def test_file_that_is_no_table_is_not_to_be_mapped(
         ("CA$67.01", "67.01"),
         ("-R$67.01", "-67.01"),
         ("A$-3", "-3"),
+        ("R 100.50", "100.5"),
         ("ABCD3", None),
         ("+7", "7"),
         ("-€-3", None),

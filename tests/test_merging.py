@@ -1,13 +1,15 @@
 """What several files tell, more and less exactly, is one ledger in whatever order they come."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from itertools import permutations
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from test_importer import (
     ETH,
     HASH,
@@ -27,7 +29,7 @@ from test_importer import (
 from contacts.models import Contact
 from transactions.exports import json_lines
 from transactions.imports.importer import import_batch, new_batch
-from transactions.imports.undo import undo
+from transactions.imports.undo import CannotUndo, undo
 from transactions.models import Asset, Entry, ImportBatch, Transaction, Wallet
 
 pytestmark = pytest.mark.django_db
@@ -255,3 +257,30 @@ def test_only_fee_is_a_call_after_an_undo_too() -> None:
     told("")
     undo(told("n"))
     assert Transaction.objects.get().type == "call"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_note_that_is_being_saved_meanwhile_is_not_taken_back(psql: psycopg.Connection) -> None:
+    batch = bring(f"2024-05-01 12:00,5,ETH,{OURS},,ethereum,,{HASH},,\n")
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+        "AND datname = current_database()"
+    )
+
+    def take_back() -> str:
+        try:
+            undo(batch)
+        except CannotUndo as refused:
+            return str(refused)
+        finally:
+            connection.close()
+        return "taken back"
+
+    with psycopg.connect(psql.info.dsn) as person, ThreadPoolExecutor(1) as pool:
+        person.execute("UPDATE transactions_transaction SET note = 'x'")
+        answer = pool.submit(take_back)
+        while not (psql.execute(waits).fetchone() or (0,))[0]:
+            assert not answer.done(), answer.result()
+        person.commit()
+    assert "has changed since you looked" in answer.result()
+    assert Transaction.objects.get().note == "x"

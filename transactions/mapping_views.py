@@ -36,8 +36,8 @@ TAKEN = (
     "other: files are read by this one from then on, and imports that are done keep theirs."
 )
 GUESSES = {
-    "date": ("date", "time", "datum", "timestamp"),
-    "amount": ("amount", "value", "betrag", "quantity"),
+    "date": ("date", "day", "time", "datum", "timestamp"),
+    "amount": ("amount", "value", "sum", "betrag", "quantity"),
     "currency": ("currency", "asset", "coin", "unit"),
     "fee_amount": ("fee",),
     "id": ("txid", "hash", "id", "reference"),

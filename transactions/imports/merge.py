@@ -14,6 +14,14 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
+from transactions.imports.entries import (
+    ADD_ENTRIES,
+    COVER,
+    MIXED,
+    SYMBOLS,
+    TOLD_ENTRIES,
+    TOLD_FEES,
+)
 from transactions.imports.fiat import FIAT_CODES
 from transactions.imports.labels import waiting_for_new
 from transactions.imports.scripts import run
@@ -110,12 +118,6 @@ REFUSE_MOVEMENTS = """
     WHERE refused.line = staged_line.line
 """
 
-# What files call a token, whatever people call it.
-SYMBOLS = """
-    SELECT asset_id, upper(symbol) AS code FROM transactions_toldasset WHERE symbol <> ''
-    UNION
-    SELECT id, upper(symbol) FROM transactions_asset WHERE kind = 'token' AND NOT is_edited
-"""
 # What comes into being beside transactions, so that it can go with them again.
 MADE = """
     CREATE TEMP TABLE made (name text, id bigint) ON COMMIT DROP;
@@ -335,246 +337,6 @@ TOLD_TRANSACTIONS = """
     FROM (SELECT * FROM settled ORDER BY timestamp, number) settled;
     ANALYZE settled_transaction;
 """
-# A transaction on a chain pays one fee in a coin, which a file may tell in parts. Where two files
-# tell it differently, the higher one is it: the other lacks a part.
-TOLD_FEES = """
-    CREATE TEMP TABLE file_fee ON COMMIT DROP AS
-        SELECT t.known_id, m.wallet_id, a.id AS asset_id, min(m.line) AS line,
-            m.network, m.code, m.token_id, m.asset_kind, a.symbol,
-            sum(m.amount) AS amount, array_agg(m.amount ORDER BY m.amount) AS parts
-        FROM told_movement m
-        JOIN told_line l ON l.line = m.line
-        JOIN settled_transaction t ON t.number = l.number
-        JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
-            AND a.token_id = m.token_id AND a.kind = m.asset_kind
-        WHERE m.kind = 'fee' AND t.network IS NOT NULL AND t.known_id IS NOT NULL
-        GROUP BY t.known_id, m.wallet_id, a.id, m.network, m.code, m.token_id, m.asset_kind;
-    ANALYZE file_fee;
-    CREATE TEMP TABLE known_fee ON COMMIT DROP AS
-        SELECT e.transaction_id, e.wallet_id, e.asset_id, sum(e.amount) AS amount,
-            array_agg(e.amount ORDER BY e.amount) AS parts
-        FROM transactions_entry e
-        WHERE e.kind = 'fee' AND e.transaction_id IN (SELECT known_id FROM file_fee)
-        GROUP BY e.transaction_id, e.wallet_id, e.asset_id;
-    ANALYZE known_fee;
-
-    CREATE TEMP TABLE told_fee ON COMMIT DROP AS
-    SELECT told.*, known.amount AS known_amount,
-        (told.amount, told.parts) < (known.amount, known.parts) AS is_better
-    FROM file_fee told JOIN known_fee known
-        ON (known.transaction_id, known.wallet_id, known.asset_id)
-            = (told.known_id, told.wallet_id, told.asset_id)
-    WHERE told.parts <> known.parts;
-    ANALYZE told_fee;
-
-    DELETE FROM transactions_entry e USING told_fee f
-    WHERE f.is_better AND e.kind = 'fee' AND (e.transaction_id, e.wallet_id, e.asset_id)
-        = (f.known_id, f.wallet_id, f.asset_id);
-
-    DELETE FROM told_movement m USING told_fee f, told_line l
-    WHERE NOT f.is_better AND m.kind = 'fee' AND l.line = m.line AND l.known_id = f.known_id
-        AND (m.wallet_id, m.network, m.code, m.token_id, m.asset_kind)
-            = (f.wallet_id, f.network, f.code, f.token_id, f.asset_kind);
-"""
-# Entries that the ledger lacks. Where one file says that a transaction failed, it moved nothing,
-# whatever others say. A movement that its file tells beside others as large, whose other side or
-# contract it does tell, is one more than those.
-TOLD_ENTRIES = """
-    CREATE TEMP TABLE beside_contract ON COMMIT DROP AS
-    SELECT l.number, m.wallet_id, m.amount, m.code, count(*) AS movements
-    FROM told_movement m JOIN told_line l USING (line)
-    JOIN told_line other ON other.number = l.number
-    JOIN told_movement token ON token.line = other.line AND token.asset_kind = 'token'
-        AND (token.wallet_id, token.amount, token.kind) = (m.wallet_id, m.amount, m.kind)
-        AND upper(token.symbol) = m.code
-    WHERE m.asset_kind = 'exchange' AND m.kind = 'transfer' AND l.network IS NOT NULL
-    GROUP BY l.number, m.wallet_id, m.amount, m.code, m.line, m.position;
-
-    CREATE TEMP TABLE told_entry ON COMMIT DROP AS
-    WITH movement AS (
-        SELECT t.id AS transaction_id, t.known_id, l.line, m.position, m.wallet_id,
-            coalesce(t.old_timestamp, t.timestamp) AS timestamp, a.id AS asset_id,
-            m.kind::varchar AS kind, c.id AS counterparty_id,
-            CASE WHEN undone.is_true THEN 0 ELSE m.amount END AS amount,
-            undone.is_true AS is_undone, coalesce((
-                SELECT max(movements) FROM beside_contract b
-                WHERE m.asset_kind = 'exchange' AND m.kind = 'transfer'
-                    AND (b.number, b.wallet_id, b.amount, b.code)
-                        = (t.number, m.wallet_id, m.amount, m.code)
-            ), 0) AS contracts,
-            c.id IS NULL AND m.kind = 'transfer' AND t.network IS NOT NULL AS has_no_side
-        FROM told_movement m
-        JOIN told_line l ON l.line = m.line
-        JOIN settled_transaction t ON t.number = l.number
-        JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
-            AND a.token_id = m.token_id AND a.kind = m.asset_kind
-        LEFT JOIN contacts_address c ON c.family = m.family AND c.value = m.counterparty
-        CROSS JOIN LATERAL (
-            SELECT t.status = 'failed' AND m.kind = 'transfer' AND m.amount <> 0 AS is_true
-        ) undone
-    ), numbered AS (
-        SELECT *, row_number() OVER (
-            PARTITION BY transaction_id, wallet_id, asset_id, kind, amount, is_undone,
-                counterparty_id
-            ORDER BY line, position
-        ) - 1 + CASE WHEN is_undone THEN 0 ELSE contracts + CASE WHEN has_no_side THEN
-            count(counterparty_id) OVER (
-                PARTITION BY transaction_id, wallet_id, asset_id, kind, amount, is_undone
-            )
-        ELSE 0 END END AS ordinal
-        FROM movement
-    )
-    SELECT transaction_id, known_id, timestamp, line, position, wallet_id, asset_id, kind,
-        counterparty_id, amount, ordinal
-    FROM numbered n
-    WHERE (ordinal = 0 OR NOT is_undone) AND (n.known_id IS NULL OR NOT EXISTS (
-        SELECT FROM transactions_entry e
-        WHERE e.transaction_id = n.transaction_id AND e.wallet_id = n.wallet_id
-            AND e.asset_id = n.asset_id AND e.kind = n.kind AND e.amount = n.amount
-            AND e.ordinal = n.ordinal AND e.counterparty_id IS NOT DISTINCT FROM n.counterparty_id
-    ) AND NOT EXISTS (
-        SELECT FROM transactions_coveredentry e
-        WHERE e.transaction_id = n.transaction_id AND e.wallet_id = n.wallet_id
-            AND e.asset_id = n.asset_id AND n.kind = 'transfer' AND e.amount = n.amount
-            AND e.ordinal = n.ordinal AND e.counterparty_id IS NOT DISTINCT FROM n.counterparty_id
-    ));
-
-    WITH failed AS (
-        SELECT id FROM settled_transaction WHERE old_status <> 'failed' AND status = 'failed'
-    ), undone AS (
-        DELETE FROM transactions_entry e USING failed
-        WHERE failed.id = e.transaction_id AND e.kind = 'transfer' AND e.amount <> 0
-        RETURNING e.transaction_id, e.timestamp, e.wallet_id, e.asset_id, e.counterparty_id
-    ), covered AS (
-        DELETE FROM transactions_coveredentry e USING failed, settled_transaction t
-        WHERE failed.id = e.transaction_id AND t.id = failed.id AND e.amount <> 0
-        RETURNING e.transaction_id, t.old_timestamp, e.wallet_id, e.asset_id, e.counterparty_id
-    )
-    INSERT INTO told_entry
-    SELECT transaction_id, transaction_id, timestamp, NULL::integer, 0, wallet_id,
-        asset_id, 'transfer', counterparty_id, 0, 0
-    FROM (SELECT * FROM undone UNION SELECT * FROM covered) zero;
-    ANALYZE told_entry;
-"""
-# Transactions on a chain of which something is told less exactly.
-MIXED = """
-    CREATE TEMP TABLE mixed ON COMMIT DROP AS
-    SELECT e.transaction_id AS id FROM told_entry e
-    JOIN settled_transaction t ON t.id = e.transaction_id
-    JOIN transactions_asset a ON a.id = e.asset_id
-    WHERE t.network IS NOT NULL AND e.kind = 'transfer'
-        AND (e.counterparty_id IS NULL OR a.kind = 'exchange')
-    UNION
-    SELECT e.transaction_id FROM transactions_entry e
-    JOIN transactions_asset a ON a.id = e.asset_id
-    WHERE e.transaction_id IN (
-        SELECT told.known_id FROM told_entry told
-        JOIN settled_transaction t ON t.id = told.known_id
-        WHERE t.network IS NOT NULL AND told.kind = 'transfer'
-    ) AND e.kind = 'transfer' AND (e.counterparty_id IS NULL OR a.kind = 'exchange')
-    UNION
-    SELECT e.transaction_id FROM transactions_coveredentry e
-    WHERE e.transaction_id IN (SELECT known_id FROM told_entry WHERE kind = 'transfer')
-    UNION
-    SELECT e.transaction_id FROM new_symbol s
-    JOIN transactions_asset a ON a.kind = 'exchange' AND a.code = s.code
-    JOIN transactions_entry e ON e.asset_id = a.id
-    JOIN transactions_transaction t ON t.id = e.transaction_id AND t.network IS NOT NULL
-    WHERE EXISTS (
-        SELECT FROM transactions_entry token
-        WHERE token.transaction_id = e.transaction_id AND token.asset_id = s.asset_id
-    );
-"""
-# Which movements of these are entries: what is told without the other side is one that is told
-# with it, and what is told by its code one that is told by a contract that is called so, where the
-# same wallet moved as much. Depends on all that was ever told, and on no order.
-COVER = """
-    CREATE TEMP TABLE fact ON COMMIT DROP AS
-    SELECT DISTINCT ON (
-        transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal
-    ) * FROM (
-        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
-            e.timestamp, 'entry' AS source, NULL::integer AS line
-        FROM transactions_entry e
-        WHERE e.transaction_id IN (SELECT id FROM mixed) AND e.kind = 'transfer'
-        UNION ALL
-        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
-            t.timestamp, 'hidden', NULL
-        FROM transactions_coveredentry e JOIN transactions_transaction t ON t.id = e.transaction_id
-        WHERE e.transaction_id IN (SELECT id FROM mixed)
-        UNION ALL
-        SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
-            e.timestamp, 'told', e.line
-        FROM told_entry e
-        WHERE e.transaction_id IN (SELECT id FROM mixed) AND e.kind = 'transfer'
-    ) one
-    ORDER BY transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source;
-
-    CREATE TEMP TABLE covered ON COMMIT DROP AS
-    WITH sided AS (
-        SELECT f.*, a.kind AS asset_kind, a.code, counterparty_id IS NULL AND ordinal < count(
-            counterparty_id
-        ) OVER (PARTITION BY transaction_id, wallet_id, asset_id, amount) AS is_covered
-        FROM fact f JOIN transactions_asset a ON a.id = f.asset_id
-    ), contract AS (
-        SELECT token.transaction_id, token.wallet_id, token.amount, known.code,
-            count(*) AS movements, array_agg(token.counterparty_id) AS sides,
-            min(token.line) AS line
-        FROM sided token JOIN ({SYMBOLS}) known ON known.asset_id = token.asset_id
-        WHERE token.asset_kind = 'token' AND NOT token.is_covered
-            AND token.transaction_id IN (
-                SELECT transaction_id FROM sided WHERE asset_kind = 'exchange'
-            )
-        GROUP BY token.transaction_id, token.wallet_id, token.amount, known.code
-    ), by_code AS (
-        SELECT f.*, c.line AS by_line, c.movements, count(*) OVER of_code AS number,
-            max(f.ordinal) OVER of_code + 1 AS least, row_number() OVER (
-                of_code ORDER BY f.counterparty_id = ANY (c.sides) DESC NULLS LAST,
-                    f.counterparty_id IS NULL DESC, other.value COLLATE "C", f.ordinal
-            ) AS place
-        FROM sided f
-        JOIN contract c ON (c.transaction_id, c.wallet_id, c.amount, c.code)
-            = (f.transaction_id, f.wallet_id, f.amount, f.code)
-        LEFT JOIN contacts_address other ON other.id = f.counterparty_id
-        WHERE f.asset_kind = 'exchange' AND NOT f.is_covered
-        WINDOW of_code AS (PARTITION BY f.transaction_id, f.wallet_id, f.amount, f.code)
-    )
-    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
-        NULL::integer AS by_line, NULL AS code
-    FROM sided WHERE is_covered
-    UNION ALL
-    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
-        by_line, code
-    FROM by_code WHERE place <= number - greatest(0, greatest(number, least) - movements);
-
-    DELETE FROM transactions_coveredentry WHERE transaction_id IN (SELECT id FROM mixed);
-
-    INSERT INTO transactions_coveredentry
-        (transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal)
-    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal FROM covered;
-
-    DELETE FROM told_entry e USING covered c
-    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount, e.ordinal)
-            = (c.transaction_id, c.wallet_id, c.asset_id, c.amount, c.ordinal)
-        AND e.kind = 'transfer' AND e.counterparty_id IS NOT DISTINCT FROM c.counterparty_id;
-
-    DELETE FROM transactions_entry e USING covered c
-    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount, e.ordinal)
-            = (c.transaction_id, c.wallet_id, c.asset_id, c.amount, c.ordinal)
-        AND e.kind = 'transfer' AND e.counterparty_id IS NOT DISTINCT FROM c.counterparty_id
-        AND c.source = 'entry';
-
-    INSERT INTO told_entry
-    SELECT f.transaction_id, f.transaction_id, f.timestamp, NULL::integer, 0, f.wallet_id,
-        f.asset_id, 'transfer', f.counterparty_id, f.amount, f.ordinal
-    FROM fact f
-    WHERE f.source = 'hidden' AND NOT EXISTS (
-        SELECT FROM covered c
-        WHERE (c.transaction_id, c.wallet_id, c.asset_id, c.amount, c.ordinal)
-                = (f.transaction_id, f.wallet_id, f.asset_id, f.amount, f.ordinal)
-            AND c.counterparty_id IS NOT DISTINCT FROM f.counterparty_id
-    );
-""".replace("{SYMBOLS}", SYMBOLS)
 # Fees do not make a type. One asset's movements add up over all wallets, so what only went from
 # one of ours to another is `self`, and so is a zero one whose other side is a wallet of the
 # transaction; whether an address is a wallet of another transaction must not matter.
@@ -664,14 +426,6 @@ ADD_TRANSACTIONS = """
     WHERE t.known_id IS NULL
     ORDER BY t.id;
 """
-ADD_ENTRIES = """
-    INSERT INTO transactions_entry (transaction_id, timestamp, wallet_id, asset_id, amount, kind,
-        counterparty_id, ordinal)
-    SELECT transaction_id, timestamp, wallet_id, asset_id, amount, kind, counterparty_id, ordinal
-    FROM told_entry ORDER BY transaction_id, line, position
-    ON CONFLICT DO NOTHING;
-"""
-
 # What each line brings, and what that changes of a known transaction, told at the first line.
 ENTRY_CHANGES = """
     CREATE INDEX IF NOT EXISTS told_entry_line ON told_entry (line);

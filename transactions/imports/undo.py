@@ -15,16 +15,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from transactions.imports import progress
+from transactions.imports.entries import ADD_ENTRIES, COVER
 from transactions.imports.files import stored
 from transactions.imports.formats import open_table
 from transactions.imports.importer import mapped_formats, options_of, said_by_import
 from transactions.imports.labels import as_records_say
-from transactions.imports.merge import (
-    ADD_ENTRIES,
-    COVER,
-    merge_once_more,
-    wait_for_others,
-)
+from transactions.imports.merge import merge_once_more, wait_for_others
 from transactions.imports.progress import UNDO, Progress
 from transactions.imports.rows import FileError
 from transactions.imports.scripts import run

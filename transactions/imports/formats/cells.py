@@ -152,7 +152,8 @@ def _is_dash(character: str) -> bool:
 
 def _is_currency(text: str) -> bool:
     """Nothing, a sign of currency with or without letters, or letters that are not an exponent."""
-    return not text or unicodedata.category(text[-1]) == "Sc" or (text.isalpha() and len(text) > 1)
+    is_code = text.isalpha() and text not in ("e", "E")
+    return not text or is_code or unicodedata.category(text[-1]) == "Sc"
 
 
 def unix_time(text: str, column: str) -> datetime:

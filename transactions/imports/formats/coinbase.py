@@ -83,7 +83,6 @@ _traded = re.compile(
     r"(?:Bought|Sold) (\S+) \S+ for [^\w\s]?([0-9][0-9,.]*) (\w+)", re.IGNORECASE
 ).match
 MARKS = {".": {}, ",": str.maketrans(",.", ".,")}
-FILE_MARKS = "the decimal mark of the file's notes"  # beside the columns of a line
 _priced_in = re.compile(r"([a-z]{3}) spot price at transaction").fullmatch
 
 
@@ -91,12 +90,13 @@ def first(line: Line, *names: str) -> str:
     return next((line[name] for name in names if line.get(name)), "")
 
 
-def read_line(line: Line, context: Context) -> Told:
+def read_line(mark: str, line: Line, context: Context) -> Told:
+    """`mark` is the decimal mark of the file's Notes, empty where no line tells it."""
     kind = line["transaction type"].casefold()
     quantity = cells.number(line["quantity transacted"], "Quantity Transacted", thousands=True)
     if quantity is None:
         raise Unreadable("Quantity Transacted is empty. Export the file again.")
-    type_, movements = _moved(kind, quantity, line)
+    type_, movements = _moved(kind, quantity, line, mark)
     return Told(
         context.time(line["timestamp"], "Timestamp"),
         movements,
@@ -106,12 +106,12 @@ def read_line(line: Line, context: Context) -> Told:
     )
 
 
-def _moved(kind: str, quantity: Decimal, line: Line) -> tuple[str, list[Movement]]:
+def _moved(kind: str, quantity: Decimal, line: Line, mark: str) -> tuple[str, list[Movement]]:
     asset, size = line["asset"], quantity.copy_abs()
     if kind in TRADES:
-        return "trade", _trade(kind, line, size)
+        return "trade", _trade(kind, line, size, mark)
     if kind == "convert":
-        return "trade", _conversion(line, size)
+        return "trade", _conversion(line, size, mark)
     if kind in IN and not quantity.is_signed():
         return IN[kind], move(size, asset, "Asset")
     if kind in WITHIN:
@@ -127,19 +127,21 @@ def _moved(kind: str, quantity: Decimal, line: Line) -> tuple[str, list[Movement
     )
 
 
-def _trade(kind: str, line: Line, size: Decimal) -> list[Movement]:
-    paid, currency, cost = _paid(kind, line, size)
+def _trade(kind: str, line: Line, size: Decimal, mark: str) -> list[Movement]:
+    paid, currency, cost = _paid(kind, line, size, mark)
     if TRADES[kind]:
         return swap(size, line["asset"], paid, currency, cost, currency)
     return swap(paid, currency, size, line["asset"], cost, currency)
 
 
-def _paid(kind: str, line: Line, size: Decimal) -> tuple[Decimal | None, str, Decimal | None]:
+def _paid(
+    kind: str, line: Line, size: Decimal, mark: str
+) -> tuple[Decimal | None, str, Decimal | None]:
     """The other side of a trade, its currency, and the fee where it is not in there."""
     currency, prefix = _currency(line)
     traded = _traded(line["notes"])
     if traded and traded[3].upper() != currency.upper():
-        return _in_words(traded[2], traded[1], size, line), traded[3], None
+        return _in_words(traded[2], traded[1], size, mark), traded[3], None
     if not traded and kind.startswith("advance"):
         raise Unreadable(
             f"Notes {shown(line['notes'])} do not say what it was traded for, which stands nowhere "
@@ -167,26 +169,26 @@ def _currency(line: Line) -> tuple[str, str]:
     return code.upper(), f"{code} " if code else ""
 
 
-def _conversion(line: Line, size: Decimal) -> list[Movement]:
+def _conversion(line: Line, size: Decimal, mark: str) -> list[Movement]:
     found = _converted(line["notes"])
     if not found:
         raise Unreadable(
             f"Notes {shown(line['notes'])} do not say what the conversion brought, which stands "
             "nowhere else. Write 'Converted 1 BTC to 30 ETH' there."
         )
-    bought = _in_words(found[2], found[1], size, line)
+    bought = _in_words(found[2], found[1], size, mark)
     return swap(bought, found[3].rstrip("."), size, line["asset"], None, "")
 
 
-def _in_words(text: str, quantity: str, size: Decimal, line: Line) -> Decimal | None:
+def _in_words(text: str, quantity: str, size: Decimal, mark: str) -> Decimal | None:
     """A number out of Notes, of which some accounts have those with decimal commas: the quantity
     there, which is the line's own, tells; where it is whole, other lines of the file do."""
     found = {
         marks: cells.number(text.translate(MARKS[marks]), "Notes", thousands=True)
         for marks in _marks(text, quantity, size)
     }
-    if line.get(FILE_MARKS) in found:
-        return found[line[FILE_MARKS]]
+    if mark in found:
+        return found[mark]
     if len(set(found.values())) > 1:
         values = " or ".join(f"{one:f}" for one in found.values() if one is not None)
         raise Unreadable(
@@ -207,35 +209,28 @@ def _marks(text: str, quantity: str, size: Decimal) -> list[str]:
     return found
 
 
-def _with_its_marks(known: AccountFile, table: Table) -> AccountFile:
+def _with_its_mark(known: AccountFile, table: Table) -> AccountFile:
     """Which decimal mark the file's Notes have, where some line tells it and none another."""
     told = set()
     for record in records(table):
-        line = line_of(record, table.header) if isinstance(record, Record) else {}
-        found = _converted(line.get("notes", ""))
-        traded = _traded(line.get("notes", ""))
-        said = found or traded
-        text, quantity = (said[2], said[1]) if said else ("", "")
+        line = line_of(record, table.header) if isinstance(record, Record) else Line()
+        notes = line.get("notes", "")
         with suppress(Unreadable):
             size = cells.number(line.get("quantity transacted", ""), "", thousands=True)
-            marks = _marks(text, quantity, size.copy_abs()) if text and size is not None else []
-            told.update(marks if len(marks) == 1 else [])
-    if len(told) != 1:
-        return known
-    return replace(known, read_line=partial(_read_with_marks, told.pop()))
-
-
-def _read_with_marks(marks: str, line: Line, context: Context) -> Told:
-    return read_line(Line(line | {FILE_MARKS: marks}), context)
+            if size is not None and (said := _converted(notes) or _traded(notes)):
+                marks = _marks(said[2], said[1], size.copy_abs())
+                told.update(marks if len(marks) == 1 else [])
+    mark = told.pop() if len(told) == 1 else ""
+    return replace(known, read_line=partial(read_line, mark))
 
 
 HISTORY = AccountFile(
     "coinbase",
     "Coinbase transaction history",
     frozenset({"timestamp", "transaction type", "asset", "quantity transacted", "notes"}),
-    read_line,
+    partial(read_line, ""),
     account="Coinbase",
     date_column="timestamp",
     has_unique_ids=True,
-    fitted=_with_its_marks,
+    fitted=_with_its_mark,
 )
