@@ -3,13 +3,11 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -64,24 +62,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if count:
         print(f"\nBrowser tests that did NOT run, since no Chromium was found: {count}.")
         print("To run them too: python3 dev.py test --browser")
-
-
-# Statistics that were taken while another test's rows came or went say that a table is empty, and
-# a query that is planned by them takes minutes.
-NO_STATISTICS = """
-    DO $$ DECLARE name regclass; BEGIN
-        FOR name IN SELECT oid FROM pg_class WHERE relkind = 'r'
-            AND relnamespace = 'public'::regnamespace LOOP
-            EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = false)', name);
-        END LOOP;
-    END $$
-"""
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(NO_STATISTICS)
 
 
 def logged_in(client: Client, group: str) -> Client:
