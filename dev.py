@@ -246,7 +246,9 @@ def test(binaries: str | None, with_browser: bool, pytest_arguments: Sequence[st
             "The browser tests need Chromium, and it could not be installed: "
             "install Chromium or Google Chrome, so that it is found on PATH, then try again."
         )
-    os.execv(PYTHON, [str(PYTHON), "-m", "pytest", *pytest_arguments])
+    # The whole suite is shared out among the processors.
+    arguments = pytest_arguments or ["-n", "logical", "--dist", "loadfile"]
+    os.execv(PYTHON, [str(PYTHON), "-m", "pytest", *arguments])
 
 
 def find_chromium() -> str | None:

@@ -175,6 +175,8 @@ def entry_of(line: int, cells: dict[str, str]) -> Entry:
     except ValidationError as problem:
         raise ValueError(" ".join(problem.messages)) from None
     text = cells.get("address", "").strip()
+    if not text and "note" not in cells:  # of others' books, whose contacts are addresses
+        raise ValueError("The address is missing. Write it into the line, or remove the line.")
     if not text:
         return Entry(line, name, note)
     try:

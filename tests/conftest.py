@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,8 +17,9 @@ from dev import find_chromium
 from txsite import postgres
 
 try:
-    # Nobody made this database yet: Django makes it as the test database, so that a process which
-    # a test starts finds the test's data at DATABASE_URL.
+    # Each process of the tests has a server of its own. Nobody made this database yet: Django makes
+    # it as the test database, so that a process which a test starts finds the test's data at
+    # DATABASE_URL.
     os.environ["DATABASE_URL"] = postgres.throw_away_server("txsite")
 except postgres.CannotServe as problem:
     pytest.exit(str(problem), returncode=1)
@@ -44,6 +46,12 @@ CHROMIUM = find_chromium()
 browser_tests_left_out = pytest.StashKey[int]()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets processes that run the tests for this one (pytest-xdist) find settings of their own."""
+    if config.getoption("numprocesses", None):
+        del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks the browser tests, and leaves them out where there is no Chromium to drive."""
     for item in items:
@@ -54,14 +62,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
         config.stash[browser_tests_left_out] = len(left_out)
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["browser tests left out"] = len(left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Each process has collected all tests, of which it then runs some."""
+    count = getattr(node, "workeroutput", {}).get("browser tests left out", 0)
+    node.config.stash[browser_tests_left_out] = count
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """After the closing line, so that nobody takes a run without a browser for a whole one."""
     count = config.stash.get(browser_tests_left_out, 0)
-    if count:
+    if count and not hasattr(config, "workeroutput"):
         print(f"\nBrowser tests that did NOT run, since no Chromium was found: {count}.")
         print("To run them too: python3 dev.py test --browser")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_parallel_suffix() -> None:
+    """No suffix for tests that run at once: each process has a server of its own."""
 
 
 def logged_in(client: Client, group: str) -> Client:

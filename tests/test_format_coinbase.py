@@ -146,3 +146,13 @@ def test_other_lines_tell_what_a_comma_after_a_whole_quantity_is(other: str, tol
 def test_number_that_fits_one_mark_alone_is_read_with_it() -> None:
     (row,) = rows(new("Convert", "100", "Converted 100 XRP to 2.000,50 SOL", "XRP"), Options())
     assert moved(row)[1] == ("2000.5", "transfer", "SOL")
+
+
+def test_notes_about_another_asset_than_the_lines_are_rejected() -> None:
+    (reason,) = reasons(new("Convert", "30", "Converted 0.1 BTC to 30 ETH"), Options())
+    assert "Notes are about 'BTC', and the line is of 'ETH'" in reason
+
+
+def test_sign_of_another_currency_is_rejected() -> None:
+    content = new("Buy", "0.5", "Bought 0.5 ETH").replace("€100.00".encode(), b"$100.00")
+    assert "Subtotal '$100.00' is in another currency than EUR" in reasons(content, Options())[0]

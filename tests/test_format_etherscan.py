@@ -211,7 +211,7 @@ def test_what_was_there_at_first_has_a_hash_of_its_own_kind() -> None:
 def test_network_follows_from_a_coin_that_only_one_has() -> None:
     read = reading(POLYGON, Options(wallet=ALICE))
     assert read.options.network == "polygon"
-    assert read.told == ["Network polygon: its coin MATIC is in the header."]
+    assert read.told == ["Network polygon: the file's amounts are in its coin MATIC."]
     content = POLYGON.replace(b"MATIC", b"AVAX")
     assert reading(content, Options(wallet=ALICE)).options.network == "avalanche"
 
@@ -378,15 +378,19 @@ def test_internal_status_that_is_unknown_is_rejected() -> None:
     assert reason.startswith("Line 2: Status '2' is neither 0 (fine) nor 1 (failed).")
 
 
-def test_transaction_of_which_only_an_inner_call_failed_went_through() -> None:
-    """The number in `Error(1)` is the receipt's status: 1 is a transaction that succeeded."""
-    content = TRANSACTIONS.replace(b'"Error(0)","out of gas"', b'"Error(1)","execution reverted"')
+@pytest.mark.parametrize("status", [b"Error(0)", b"Error(1)"])
+def test_every_error_is_a_failure(status: bytes) -> None:
+    content = TRANSACTIONS.replace(b'"Error(0)","out of gas"', b'"%b","reverted"' % status)
     [row] = [row for row in rows(content, ON_ETHEREUM) if row.line == 5]
-    assert row.status == "ok"
-    assert [movement.amount for movement in row.movements] == [
-        Decimal("-63.54"),
-        Decimal("-0.00512"),
-    ]
+    assert row.status == "failed"
+    assert [movement.amount for movement in row.movements] == [0, Decimal("-0.00512")]
+
+
+def test_what_an_address_had_at_first_came_from_nobody() -> None:
+    header, line, *_ = TRANSACTIONS.decode().splitlines()
+    sender = line.split('","')[5 if '"From"' in header.split(",")[5] else 4]
+    content = "\n".join([header, line.replace(sender, "GENESIS", 1)]).encode()
+    assert moved(rows(content, ON_ETHEREUM)[0])[0] == ("2.5", "transfer", "native")
 
 
 def test_transaction_that_stands_in_its_file_twice_counts_once() -> None:

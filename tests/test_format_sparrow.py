@@ -135,4 +135,17 @@ def test_part_of_a_satoshi_is_rejected() -> None:
     line = f"2024-01-01 10:00:00,,1.5,0,,{'a' * 64}"
     header = "Date (UTC),Label,Value (sats),Balance (sats),Fee (sats),Txid"
     (reason,) = reasons(file(line, header=header), OURS)
-    assert "is a part of a satoshi" in reason
+    assert "is no number of satoshis" in reason
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "why"),
+    [
+        ("Value (sats)", "-25.000", "is no number of satoshis"),
+        ("Value (BTC)", '"-1,234"', "which has eight decimals"),
+    ],
+)
+def test_value_that_its_unit_does_not_have_is_rejected(header: str, value: str, why: str) -> None:
+    header = f"Date (UTC),Label,{header},Balance,Fee,Txid"
+    content = file(f"2024-01-01 10:00:00,,{value},1,,{TXID}", header=header)
+    assert why in reasons(content, OURS)[0]

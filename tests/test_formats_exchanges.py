@@ -179,3 +179,58 @@ def test_nfts_of_one_contract_are_each_another() -> None:
     generic = f"Date,Received Amount,Received Currency\n2024-01-01 00:00:00 UTC,1,{contract}\n"
     (row,) = rows(generic.encode(), Options(wallet="kraken"))
     assert row.movements[0].asset == read[2].movements[0].asset
+
+
+def test_contract_of_another_chain_is_another_token() -> None:
+    header = "Type,Location,Currency,Amount,Fee,Fee Currency,Description,Timestamp"
+    contract = "0xdac17f958d2ee523a2206206994597c13d831ec7"
+    lines = [
+        f"Deposit,kraken,eip155:{chain}/erc20:{contract},5,,,x,1658912400000" for chain in (1, 56)
+    ]
+    first, second = rows("\n".join([header, *lines]).encode(), Options())
+    assert first.movements[0].asset.code == "USDT"
+    assert second.movements[0].asset.code == f"EIP155:56/ERC20:{contract.upper()}"
+
+
+def koinly(*currencies: str) -> bytes:
+    header = (
+        "Date,Type,From Wallet,From Amount,From Currency,To Wallet,To Amount,To Currency,"
+        "Fee Amount,Fee Currency"
+    )
+    lines = [
+        f"2024-01-0{number} 10:00:00,crypto_deposit,,,,Mine,5,{currency},,"
+        for number, currency in enumerate(currencies, start=1)
+    ]
+    return "\n".join([header, *lines]).encode()
+
+
+@pytest.mark.parametrize(
+    ("told", "codes"),
+    [
+        (("BTC;1", "BTC;1"), ["BTC", "BTC"]),
+        (("LUNA;77", "LUNA;88", "BTC;1"), ["LUNA;77", "LUNA;88", "BTC"]),
+    ],
+)
+def test_code_that_koinly_numbers_twice_is_of_two_assets(
+    told: tuple[str, ...], codes: list[str]
+) -> None:
+    assert [row.movements[0].asset.code for row in rows(koinly(*told), Options())] == codes
+
+
+@pytest.mark.parametrize(
+    ("amounts", "told"),
+    [
+        (("1.000,50", "1.000", "0,5"), ["1000.5", "1000", "0.5"]),
+        (("1,000.50", "1.000", "1,500"), ["1000.5", "1", "1500"]),
+    ],
+)
+def test_decimal_mark_of_cointracking_is_that_of_the_whole_file(
+    amounts: tuple[str, ...], told: list[str]
+) -> None:
+    header = '"Type","Buy","Cur.","Sell","Cur.","Fee","Cur.","Exchange","Group","Comment","Date"'
+    lines = [
+        f'"Deposit","{amount}","EUR","","","","","Bank","","","2024-01-0{number} 10:00:00"'
+        for number, amount in enumerate(amounts, start=1)
+    ]
+    read = rows("\n".join([header, *lines]).encode(), FORMAT_OPTIONS["exchanges"])
+    assert [f"{row.movements[0].amount:f}" for row in read] == told

@@ -11,6 +11,8 @@ from files import (
     BOB,
     FORMAT_OPTIONS,
     moved,
+    questions,
+    reading,
     reasons,
     records,
     rows,
@@ -19,7 +21,7 @@ from files import (
 )
 
 from transactions.imports.formats import open_table
-from transactions.imports.rows import FileError, Rejected, Row
+from transactions.imports.rows import FileError, Options, Rejected, Row
 
 FILES = {
     "etherscan-nft.csv": (
@@ -171,10 +173,76 @@ def test_amount_of_another_unit_than_a_coin_is_not_taken_for_the_coin(amount: st
     assert f"Amount '{amount}' is not of a network's own coin" in reason
 
 
-@pytest.mark.parametrize("amount", ["5 POL", "5 xDAI", "5 MATIC", "5", "5000000000 gwei"])
-def test_coin_of_any_network_is_its_own(amount: str) -> None:
-    (row,) = rows(f"{PAGE}\n{page_line(amount)}\n".encode(), FORMAT_OPTIONS["explorers"])
-    assert moved(row)[0] == ("-5", "transfer", "native")
+@pytest.mark.parametrize(
+    ("amount", "network"),
+    [
+        ("5 POL", "polygon"),
+        ("5 xDAI", "gnosis"),
+        ("5 MATIC", "polygon"),
+        ("5", "ethereum"),
+        ("5000000000 gwei", "bsc"),
+    ],
+)
+def test_coin_of_any_network_is_its_own(amount: str, network: str) -> None:
+    content = f"{PAGE}\n{page_line(amount)}\n".encode()
+    (row,) = rows(content, Options(wallet=ALICE, network=network))
+    assert (row.network, moved(row)[0]) == (network, ("-5", "transfer", "native"))
+
+
+def test_coin_of_another_network_is_refused_and_tells_which_ones_to_choose() -> None:
+    content = f"{PAGE}\n{page_line('5 BNB')}\n".encode()
+    with pytest.raises(FileError, match="amounts are in BNB, which is not the coin of ethereum"):
+        rows(content, Options(wallet=ALICE, network="ethereum"))
+    (question,) = questions(content, Options(wallet=ALICE))
+    assert question.choices == ("bsc", "opbnb")
+    mixed = content + page_line("5 ETH").encode()
+    (reason,) = reasons(mixed, Options(wallet=ALICE, network="bsc"))
+    assert "the amount is in ETH, which is not the coin of bsc" in reason
+
+
+def txlist(**told: str) -> bytes:
+    shown = {
+        "hash": f"0x{'1' * 64}",
+        "blockNumber": "17",
+        "timeStamp": "1709287200",
+        "from": ALICE,
+        "to": BOB,
+        "value": "5",
+        "gasUsed": "21000",
+        "gasPrice": "1000000000",
+        "isError": "0",
+        "txreceipt_status": "1",
+        "contractAddress": "",
+        "functionName": "",
+    }
+    return json.dumps({"status": "1", "message": "OK", "result": [shown | told]}).encode()
+
+
+def test_receipt_that_failed_is_a_failure() -> None:
+    (row,) = rows(txlist(txreceipt_status="0"), FORMAT_OPTIONS["explorers"])
+    assert (row.status, moved(row)[0]) == ("failed", ("0", "transfer", "native"))
+
+
+def test_fee_without_what_a_rollup_takes_for_data_is_unknown() -> None:
+    options = Options(wallet=ALICE, network="optimism")
+    (row,) = rows(txlist(), options)
+    assert moved(row) == [("-0.000000000000000005", "transfer", "native")]
+    assert any("have a part for data" in told for told in reading(txlist(), options).told)
+    assert len(moved(rows(txlist(), FORMAT_OPTIONS["explorers"])[0])) == 2
+
+
+def test_amount_that_is_not_told_is_not_nothing() -> None:
+    (reason,) = reasons(txlist(value=""), FORMAT_OPTIONS["explorers"])
+    assert "Value is empty" in reason
+    (reason,) = reasons(answer(sent(value=None)), FORMAT_OPTIONS["explorers"])
+    assert "Value is empty" in reason
+
+
+def test_transfer_of_pages_that_overlap_counts_once() -> None:
+    calls = answer(called("call", 1), called("call", 2), called("call", 1))
+    assert len(records(calls, FORMAT_OPTIONS["explorers"])) == 3
+    (reason,) = reasons(calls, FORMAT_OPTIONS["explorers"])
+    assert "an earlier line told of this transfer already" in reason
 
 
 def answer(*items: Mapping[str, object]) -> bytes:

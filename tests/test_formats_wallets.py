@@ -188,3 +188,42 @@ def test_ledger_live_pays_no_fee_that_is_more_than_what_went_out() -> None:
     content = f"{header}\n{','.join(cells.values())}\n".encode()
     (reason,) = reasons(content, Options())
     assert "Operation Fees 0.0001 are more than Operation Amount 0.00005" in reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("NFT_IN", [("0", "transfer", "native")]),
+        ("NFT_OUT", [("0", "transfer", "native"), ("-0.001", "fee", "native")]),
+        ("DELEGATE", [("0", "transfer", "native"), ("-0.001", "fee", "native")]),
+        ("WITHDRAW", None),
+    ],
+)
+def test_what_an_operation_of_ledger_live_moves_depends_on_its_type(
+    kind: str, told: list[tuple[str, str, str]] | None
+) -> None:
+    header = sample("ledger-live.csv").splitlines()[0].decode()
+    start = f"2024-01-10T10:00:00.000Z,Confirmed,ETH,{kind},0.002,0.001,0x{'1' * 64},Ethereum 1"
+    content = f"{header}\n{start},0xa11ce0000000000000000000000000000000a11c,USD,1,1\n".encode()
+    if told is None:
+        assert "Operation Type 'WITHDRAW' is not known" in reasons(content, Options())[0]
+    else:
+        assert moved(rows(content, Options())[0]) == told
+
+
+def test_what_several_outputs_brought_in_came_in_at_once() -> None:
+    header = sample("trezor.csv").decode().splitlines()[0]
+    lines = [f"1714564800,,,RECV,{'1' * 64},,,bc1q,,{amount},BTC,," for amount in ("0.8", "0.2")]
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    first, second = rows("\n".join([header, *lines]).encode(), options)
+    assert (moved(first), moved(second)) == ([("1", "transfer", "native")], [])
+
+
+@pytest.mark.parametrize("value", ["", "-", "N/A"])
+def test_amount_that_electrum_does_not_tell_is_not_nothing(value: str) -> None:
+    header = "transaction_hash,label,confirmations,value,fiat_value,fee,fiat_fee,timestamp"
+    content = f"{header}\n{'f' * 64},x,5,{value},,No Data,,2024-05-01 12:00\n".encode()
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    assert reasons(content.replace(b"No Data", b""), options) == [
+        "Line 2: there is no amount. Export the file again."
+    ]

@@ -282,3 +282,21 @@ def test_decimal_comma_is_read_with_its_groups() -> None:
 def test_header_is_the_line_that_others_are_like(content: str, columns: int, line: int) -> None:
     table = open_any(BytesIO(content.encode()), "bank.csv")
     assert (len(table.header), table.header_line, table.header[0]) == (columns, line, "Day")
+
+
+@pytest.mark.django_db
+def test_received_amount_that_is_negative_and_a_sign_of_another_currency_are_rejected(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bank.csv").write_text(
+        "Day,In,Unit\n2024-01-31 10:00,-5,EUR\n2024-01-31 10:00,$5,EUR\n2024-01-31 10:00,€5,EUR\n"
+    )
+    columns = {"date": "Day", "received_amount": "In", "received_currency": "Unit"}
+    (tmp_path / "mapping.json").write_text(json.dumps({"name": "Bank", "columns": columns}))
+    out = StringIO()
+    said = ["--wallet", "Bank", "--timezone", "UTC"]
+    mapping = ["--mapping", str(tmp_path / "mapping.json")]
+    call_command("import_transactions", str(tmp_path / "bank.csv"), *mapping, *said, stdout=out)
+    assert moved() == [("", ["5"])]
+    assert "Line 2: In '-5' was received, and is negative." in out.getvalue()
+    assert "Line 3: In '$5' is in another currency than EUR." in out.getvalue()

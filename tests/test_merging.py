@@ -30,7 +30,7 @@ from contacts.models import Contact
 from transactions.exports import json_lines
 from transactions.imports.importer import import_batch, new_batch
 from transactions.imports.undo import CannotUndo, undo
-from transactions.models import Asset, Entry, ImportBatch, Transaction, Wallet
+from transactions.models import Asset, Entry, ImportBatch, Label, Transaction, Wallet
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +118,37 @@ FILES: dict[str, tuple[dict[str, list[Any]], int]] = {
         },
         2,
     ),
+    "a spend with its fee in it, and without": (
+        {
+            "s": [row(moved("-1.001", ETH, ""))],
+            "e": [row(moved(-1, ETH, ""), fee())],
+            "l": [row(moved(-1), fee())],
+        },
+        2,
+    ),
+    "a spend as a whole, and by its outputs": (
+        {
+            "t": [row(moved("-0.8"), fee()), row(moved("-0.2", ETH, OURS_TOO))],
+            "s": [row(moved(-1, ETH, ""), fee())],
+            "b": [row(moved("-1.001", ETH, ""))],
+        },
+        3,
+    ),
+    "a spend as a whole, and by outputs of which one has no address": (
+        {
+            "t": [row(moved("-0.8"), fee()), row(moved("-0.2", ETH, ""))],
+            "s": [row(moved(-1, ETH, ""), fee())],
+        },
+        3,
+    ),
+    "one's own transfer with its fee in it, and without": (
+        {"s": [row(moved("-0.001", ETH, ""))], "e": [row(moved(0, ETH, ""), fee())]},
+        2,
+    ),
+    "three receipts, of which one is the sum of the others": (
+        {"a": [row(moved(1, ETH, "")), row(moved(1, ETH, "")), row(moved(2, ETH, ""))]},
+        3,
+    ),
     "by contract and by code in one file": (
         {"a": [row(moved(-1, USDC)), row(moved(-1, BY_CODE, ""))], "b": [row(moved(-1, USDC))]},
         2,
@@ -144,6 +175,22 @@ def test_token_that_a_person_calls_otherwise_is_still_what_files_call_it() -> No
     Asset.objects.filter(kind="token").update(symbol="USDC bridged", is_edited=True)
     load(row(moved(-5, BY_CODE, ""), line=3))
     assert [one.split()[:2] for one in entries()] == [["-5", "token"]]
+
+
+def test_symbol_that_another_file_tells_makes_an_own_transfer_of_a_spend() -> None:
+    """Whose code Ledger Live told, without the other side."""
+    ours = [row(moved(-5, BRIDGED, OURS_TOO)), row(moved(5, BRIDGED, OURS), wallet=OURS_TOO)]
+    files = {
+        "both": ours,
+        "code": [row(moved(-5, BY_CODE, ""))],
+        "symbol": [row(moved(-1, USDC), txid=OTHER_HASH)],
+    }
+    assert len(in_every_order(files)) == 3
+    for name in files:
+        batch = load(*files[name])
+    assert Transaction.objects.get(txid=HASH).type == "self"
+    undo(batch)
+    assert Transaction.objects.get(txid=HASH).type == "send"
 
 
 def test_code_in_a_wallet_that_is_no_account_does_not_depend_on_its_name() -> None:
@@ -284,3 +331,82 @@ def test_note_that_is_being_saved_meanwhile_is_not_taken_back(psql: psycopg.Conn
         person.commit()
     assert "has changed since you looked" in answer.result()
     assert Transaction.objects.get().note == "x"
+
+
+def bring_file(*lines: str, **options: str) -> ImportBatch:
+    file = BytesIO("\n".join(lines).encode())
+    batch = new_batch(file, "f.csv", options=options)
+    import_batch(batch, file)
+    return batch
+
+
+def kraken(*lines: str) -> ImportBatch:
+    return bring_file("Date,Received Amount,Received Currency,TxHash", *lines, wallet="Kraken")
+
+
+FIRST, SECOND = "2024-05-01 12:00,1,BTC,a", "2024-05-02 12:00,2,BTC,b"
+
+
+def holdings() -> dict[str, str]:
+    found: dict[str, Any] = {}
+    for one in Entry.objects.select_related("wallet"):
+        found[one.wallet.name] = found.get(one.wallet.name, 0) + one.amount
+    return {name: f"{amount.normalize():f}" for name, amount in found.items()}
+
+
+def test_renamed_wallet_is_known_by_every_name_after_an_undo() -> None:
+    first = kraken(FIRST)
+    Wallet.objects.update(name="Old", version=2)
+    second = kraken(FIRST, SECOND)
+    assert holdings() == {"Old": "3"}
+    undo(first)
+    assert holdings() == {"Old": "3"}
+    kraken(FIRST, SECOND)
+    assert holdings() == {"Old": "3"}
+    undo(second)
+    assert holdings() == {"Old": "3"}
+
+
+def test_wallet_that_was_renamed_before_its_import_was_taken_back_is_known() -> None:
+    first = kraken(FIRST)
+    Wallet.objects.update(name="Old", version=2)
+    undo(first)
+    kraken(FIRST, SECOND)
+    assert holdings() == {"Old": "3"}
+
+
+def test_renamed_label_stays_while_a_later_import_of_the_file_told_it_too() -> None:
+    told = "Date,Received Amount,Received Currency,TxHash,Labels", "2024-05-01 12:00,1,BTC,a,Rent"
+    first = bring_file(*told, wallet="Kraken")
+    Label.objects.update(name="Flat", version=2)
+    bring_file(*told, wallet="Kraken")
+    undo(first)
+    assert [one.name for one in Transaction.objects.get().labels.all()] == ["Flat"]
+
+
+def test_what_stays_since_a_person_edited_it_stays_when_another_import_is_taken_back() -> None:
+    when = "2024-05-01 12:00"
+    first = bring_file(
+        "Date,Received Amount,Received Currency,TxHash,Wallet,Network",
+        f"{when},0.1,ETH,{HASH},{OURS},ethereum",
+        f"{when},5,EUR,x,Bank,",
+    )
+    Transaction.objects.filter(txid=HASH).update(note="mine", is_edited=True)
+    undo(first)
+    assert entries() == ["0.1 native -"]
+    told = (
+        "Date,Fee Amount,Fee Currency,TxHash,Wallet,Network",
+        f"{when},0.01,ETH,{HASH},{OURS},ethereum",
+    )
+    second = bring_file(*told)
+    bring_file(*told, "")
+    undo(second)
+    assert entries() == ["-0.01 native -", "0.1 native -"]
+
+
+def test_preview_shows_what_a_new_symbol_does_to_older_transactions() -> None:
+    load(row(moved(-5, BRIDGED)))
+    load(row(moved(-5, BY_CODE, "")))
+    batch = load(row(moved(-1, USDC), txid=OTHER_HASH))
+    (line,) = batch.lines.all()
+    assert "takes the place of −5 USDC, whose contract was not told" in line.detail

@@ -14,6 +14,7 @@ from typing import IO, Any
 from openpyxl import Workbook  # type: ignore[import-untyped]
 from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 
+from contacts.networks import NETWORKS
 from transactions.imports.formats.generic import KOINLY_COLUMNS, OWN_COLUMNS, TYPE_OF_LABEL
 from txsite.spreadsheets import protected
 
@@ -49,7 +50,8 @@ def magnitude(amount: str) -> str:
 
 def csv_rows(row: Row, number: str) -> list[Cells]:
     """A transaction as the lines that our generic format reads; each has what all of them share."""
-    lines = [line for entries in by_wallet(row) for line in lines_of(entries)]
+    coin = NETWORKS[row["network"]].symbol if row["network"] in NETWORKS else ""
+    lines = [line for entries in by_wallet(row) for line in lines_of(entries, coin)]
     shared = {
         "Date": f"{time_of(row)} UTC",
         "Label": TYPE_OF_LABEL.get(row["type"], ""),
@@ -76,8 +78,11 @@ def by_wallet(row: Row) -> Iterator[list[Row]]:
         yield [entry for entry in row["entry_objects"] if entry["wallet"] == wallet]
 
 
-def lines_of(entries: list[Row]) -> Iterator[Cells]:
-    """One wallet's movements: what went out beside what came in for it, then the rest, alone."""
+def lines_of(entries: list[Row], coin: str) -> Iterator[Cells]:
+    """One wallet's movements: what went out beside what came in for it, then the rest, alone.
+
+    `coin` is what files call the network's own, whatever people do.
+    """
     rest = [one for one in entries if one["kind"] != "fee"]
     fees = [one for one in entries if one["kind"] == "fee"]
     while rest:
@@ -88,9 +93,9 @@ def lines_of(entries: list[Row]) -> Iterator[Cells]:
         with_fee = (
             fees.pop(0) if fees and one["amount"] != "0" and fees[0]["amount"] != "0" else None
         )
-        yield line_of(one, other, with_fee)
+        yield line_of(coin, one, other, with_fee)
     for fee in fees:
-        yield line_of(fee)
+        yield line_of(coin, fee)
 
 
 def belongs(one: Row, two: Row) -> bool:
@@ -100,7 +105,7 @@ def belongs(one: Row, two: Row) -> bool:
     return len(signs) == 2 and has_moved and one["counterparty"] == two["counterparty"]
 
 
-def line_of(*entries: Row | None) -> Cells:
+def line_of(coin: str, *entries: Row | None) -> Cells:
     line: Cells = {}
     for entry in filter(None, entries):
         line["Wallet"] = protected(entry["wallet"])
@@ -112,15 +117,16 @@ def line_of(*entries: Row | None) -> Cells:
         elif entry["amount"].startswith("-"):
             side = "Sent"
         line[f"{side} Amount"] = magnitude(entry["amount"])
-        line[f"{side} Currency"] = protected(
-            entry["asset"] if is_on_chain(entry) else entry["code"]
-        )
+        line[f"{side} Currency"] = protected(currency_of(entry, coin))
         line[f"{side} Contract"] = contract_of(entry)
     return line
 
 
-def is_on_chain(entry: Row) -> bool:
-    return entry["asset_kind"] in ("native", "token", "nft")
+def currency_of(entry: Row, coin: str) -> str:
+    """What a file calls it; tokens are told from each other by their contracts."""
+    if entry["asset_kind"] == "native":
+        return coin or str(entry["asset"])
+    return str(entry["asset"] if entry["asset_kind"] in ("token", "nft") else entry["code"])
 
 
 def contract_of(entry: Row) -> str:

@@ -1,8 +1,8 @@
 """Which entries follow from what files tell, in SQL over the staged tables.
 
-A movement that one file tells less exactly than another, without the other side or by a token's
-code alone, is kept beside the entries as a CoveredEntry. So they depend on all that was ever told,
-and on no order.
+A movement that one file tells less exactly than another, without the other side, by a token's
+code alone, or with the fee or several movements in one sum, is kept beside the entries as a
+CoveredEntry. So they depend on all that was ever told, and on no order.
 """
 
 # What files call a token, whatever people call it.
@@ -146,11 +146,11 @@ MIXED = """
     WHERE e.transaction_id IN (
         SELECT told.known_id FROM told_entry told
         JOIN settled_transaction t ON t.id = told.known_id
-        WHERE t.network IS NOT NULL AND told.kind = 'transfer'
+        WHERE t.network IS NOT NULL
     ) AND e.kind = 'transfer' AND (e.counterparty_id IS NULL OR a.kind = 'exchange')
     UNION
     SELECT e.transaction_id FROM transactions_coveredentry e
-    WHERE e.transaction_id IN (SELECT known_id FROM told_entry WHERE kind = 'transfer')
+    WHERE e.transaction_id IN (SELECT known_id FROM told_entry)
     UNION
     SELECT e.transaction_id FROM new_symbol s
     JOIN transactions_asset a ON a.kind = 'exchange' AND a.code = s.code
@@ -163,7 +163,8 @@ MIXED = """
 """
 # Which movements of these are entries: what is told without the other side is one that is told
 # with it, and what is told by its code one that is told by a contract that is called so, where the
-# same wallet moved as much. Depends on all that was ever told, and on no order.
+# same wallet moved as much. A coin's movement without the other side is the sum of those that are
+# told with theirs, or of the fee and another. Depends on all that was ever told, and on no order.
 COVER = """
     CREATE TEMP TABLE fact ON COMMIT DROP AS
     SELECT DISTINCT ON (
@@ -192,6 +193,37 @@ COVER = """
             counterparty_id
         ) OVER (PARTITION BY transaction_id, wallet_id, asset_id, amount) AS is_covered
         FROM fact f JOIN transactions_asset a ON a.id = f.asset_id
+    ), net AS (
+        SELECT s.transaction_id, s.wallet_id, s.asset_id, count(s.counterparty_id) AS sides,
+            sum(s.amount) FILTER (WHERE s.counterparty_id IS NOT NULL) AS amount,
+            sum(s.amount) FILTER (WHERE NOT s.is_covered) AS total, coalesce((
+                SELECT sum(fee.amount) FROM (
+                    SELECT transaction_id, wallet_id, asset_id, kind, amount FROM told_entry
+                    UNION ALL
+                    SELECT transaction_id, wallet_id, asset_id, kind, amount
+                    FROM transactions_entry
+                ) fee
+                WHERE fee.kind = 'fee' AND (fee.transaction_id, fee.wallet_id, fee.asset_id)
+                    = (s.transaction_id, s.wallet_id, s.asset_id)
+            ), 0) AS fee
+        FROM sided s WHERE s.asset_kind = 'native'
+        GROUP BY s.transaction_id, s.wallet_id, s.asset_id
+        HAVING count(*) > 1
+    ), whole AS (
+        SELECT s.* FROM sided s JOIN net n
+            ON (n.transaction_id, n.wallet_id, n.asset_id)
+                = (s.transaction_id, s.wallet_id, s.asset_id)
+        WHERE s.counterparty_id IS NULL AND s.ordinal = 0 AND NOT s.is_covered AND (
+            (n.sides > 1 AND s.amount = n.amount)
+            OR (n.sides > 0 AND n.fee <> 0 AND s.amount = n.amount + n.fee)
+            OR (n.sides > 0 AND s.amount IN (n.total - s.amount, n.total - s.amount + n.fee))
+            OR (n.fee <> 0 AND EXISTS (
+                SELECT FROM sided other
+                WHERE (other.transaction_id, other.wallet_id, other.asset_id)
+                        = (s.transaction_id, s.wallet_id, s.asset_id)
+                    AND other.counterparty_id IS NULL AND other.amount = s.amount - n.fee
+            ))
+        )
     ), contract AS (
         SELECT token.transaction_id, token.wallet_id, token.amount, known.code,
             count(*) AS movements, array_agg(token.counterparty_id) AS sides,
@@ -216,11 +248,19 @@ COVER = """
         WINDOW of_code AS (PARTITION BY f.transaction_id, f.wallet_id, f.amount, f.code)
     )
     SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
-        NULL::integer AS by_line, NULL AS code
+        NULL::integer AS by_line, '' AS what
     FROM sided WHERE is_covered
     UNION ALL
+    SELECT w.transaction_id, w.wallet_id, w.asset_id, w.counterparty_id, w.amount, w.ordinal,
+        w.source, (
+            SELECT min(line) FROM told_entry told
+            WHERE (told.transaction_id, told.wallet_id, told.asset_id)
+                = (w.transaction_id, w.wallet_id, w.asset_id)
+        ), a.symbol || ', which was the sum'
+    FROM whole w JOIN transactions_asset a ON a.id = w.asset_id
+    UNION ALL
     SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
-        by_line, code
+        by_line, code || ', whose contract was not told'
     FROM by_code WHERE place <= number - greatest(0, greatest(number, least) - movements);
 
     DELETE FROM transactions_coveredentry WHERE transaction_id IN (SELECT id FROM mixed);

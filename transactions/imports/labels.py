@@ -30,6 +30,7 @@ from txsite.versions import again_when_raced
 NETWORK_SLUGS = tuple(s for s, one in NETWORKS.items() if one.family.startswith("bitcoin"))
 BETWEEN, NOTE = " | ", " || "
 MAX_LINE = 100_000
+MAX_REMARK = 200
 SUGGESTED = 255  # characters that BIP-329 suggests at most
 CHUNK = 1_000
 # A label and a note are what they may be when they are typed.
@@ -78,6 +79,7 @@ class Change:
     transaction: int | None = None
     remark: str = ""
     stored: list[LabelRecord] = field(default_factory=list)
+    outdated: list[LabelRecord] = field(default_factory=list)  # of these, what the file replaces
 
     @property
     def key(self) -> str:
@@ -210,7 +212,15 @@ def plan_of(content: bytes) -> Plan:
             if change.type == "tx":
                 check_length(change, change.told)
             compare(change, known.get(change.ref) if change.type == "tx" else None)
+        if remarks := contradictions(change):
+            change.outcome, change.remark = "conflict", "; ".join(remarks)[:MAX_REMARK]
     return plan
+
+
+def contradictions(change: Change) -> list[str]:
+    """What the file's records say otherwise than those that are kept."""
+    pairs = ((record.raw, told) for record in change.stored for told in change.raws)
+    return [remark for raw, told in pairs if (remark := contradiction(raw, told))]
 
 
 def check_length(change: Change, meaning: Meaning) -> None:
@@ -310,6 +320,7 @@ def carry_out(
     for change in plan.changes:
         choice = (choices or {}).get(change.key, default) if change.outcome == "conflict" else MERGE
         plan.left += choice == KEEP
+        settle(change, choice)
         meaning = {KEEP: change.ours, REPLACE: change.told}.get(choice)
         if meaning is None:
             meaning = together([change.ours, change.told])
@@ -328,18 +339,50 @@ def carry_out(
     return plan
 
 
+def settle(change: Change, choice: str) -> None:
+    """Leaves of records that contradict each other those that were chosen, or both."""
+    told, stored = list(change.raws), list(change.stored)
+    if choice == KEEP:
+        change.raws = [
+            raw for raw in told if not any(contradiction(one.raw, raw) for one in stored)
+        ]
+    elif choice == REPLACE:
+        change.outdated = [
+            one for one in stored if any(contradiction(one.raw, raw) for raw in told)
+        ]
+
+
 def kept_lines(change: Change, text: str | None = None) -> list[str]:
-    """The file's lines, and before them those kept of others that have a field more.
+    """The file's lines, and before them those kept of others that say more than a label.
 
     Those that have a label have this text, where it is told.
     """
-    told = [set(json.loads(raw)) for raw in change.raws]
-    stored = [record.raw for record in change.stored]
-    lines = [raw for raw in stored if not any(set(json.loads(raw)) <= fields for fields in told)]
+    stored = [record.raw for record in change.stored if record not in change.outdated]
+    lines = [raw for raw in stored if not any(is_in(raw, told) for told in change.raws)]
     lines += change.raws
     if text is None or text_for(change.type, together(meanings_of(lines))) == text:
         return lines
     return [with_label(raw, text) if "label" in json.loads(raw) else raw for raw in lines]
+
+
+def is_in(raw: str, told: str) -> bool:
+    """Whether the record says nothing that the other does not, but for its label."""
+    one, other = json.loads(raw), json.loads(told)
+    return all(
+        name in other and (name == "label" or value == other[name]) for name, value in one.items()
+    )
+
+
+def contradiction(raw: str, told: str) -> str:
+    """What two records of one wallet, which is their `origin`, say otherwise beside the label."""
+    one, other = json.loads(raw), json.loads(told)
+    if one.get("origin") != other.get("origin"):
+        return ""
+    names = [name for name in one if name != "label" and one[name] != other.get(name, one[name])]
+    return ", ".join(
+        f"{name}: {json.dumps(one[name])} here, {json.dumps(other[name])} in the file"
+        for name in names
+    )[:MAX_REMARK]
 
 
 def write(wanted: dict[int, Meaning]) -> None:

@@ -124,13 +124,13 @@ MADE = """
 """
 # Wallets, addresses and assets come into being. A row that is there already is not touched.
 ADD_WALLETS = """
-    -- A name that no wallet bears any more is what files called one before it was renamed.
+    -- A name that no wallet bears any more is what files called one before it was renamed, also
+    -- those that were taken back since.
     WITH known AS (
         SELECT DISTINCT ON (old.key) old.key, wallet.name
         FROM transactions_importbatch b, jsonb_each_text(b.names -> 'wallet') old (key, id)
         JOIN transactions_wallet wallet ON wallet.id = old.id::bigint
-        WHERE b.status = 'imported' AND wallet.name <> ''
-            AND old.key IN (SELECT lower(name) FROM staged_wallet)
+        WHERE wallet.name <> '' AND old.key IN (SELECT lower(name) FROM staged_wallet)
         ORDER BY old.key, b.id DESC
     )
     UPDATE staged_wallet w SET name = known.name FROM known
@@ -340,15 +340,9 @@ TOLD_TRANSACTIONS = """
 # Fees do not make a type. One asset's movements add up over all wallets, so what only went from
 # one of ours to another is `self`, and so is a zero one whose other side is a wallet of the
 # transaction; whether an address is a wallet of another transaction must not matter.
-TOLD_TYPES = """
-    CREATE TEMP TABLE told_type ON COMMIT DROP AS
+TYPES = """
     WITH entry AS (
-        SELECT transaction_id, wallet_id, asset_id, counterparty_id, kind, amount FROM told_entry
-        UNION ALL
-        SELECT transaction_id, wallet_id, asset_id, counterparty_id, kind, amount
-        FROM transactions_entry WHERE transaction_id IN (
-            SELECT known_id FROM told_entry WHERE known_id IS NOT NULL
-        )
+        {ENTRIES}
     ), net AS (
         SELECT transaction_id, asset_id, sum(amount) AS amount, bool_or(amount <> 0) AS has_moved
         FROM entry WHERE kind = 'transfer' GROUP BY transaction_id, asset_id
@@ -365,7 +359,11 @@ TOLD_TYPES = """
     SELECT transaction_id, CASE
         WHEN has_in AND has_out THEN 'trade' WHEN has_in THEN 'receive' WHEN has_out THEN 'send'
         WHEN has_moved OR own.transaction_id IS NOT NULL THEN 'self' ELSE 'call' END AS type
-    FROM shape LEFT JOIN own USING (transaction_id);
+    FROM shape LEFT JOIN own USING (transaction_id)
+"""
+TOLD_TYPES = """
+    CREATE TEMP TABLE told_type ON COMMIT DROP AS
+    {TYPES};
 
     -- Written anew, which takes less than to change every row.
     CREATE TEMP TABLE told_transaction ON COMMIT DROP AS
@@ -373,7 +371,39 @@ TOLD_TYPES = """
     FROM settled_transaction t LEFT JOIN told_type ON told_type.transaction_id = t.id
     ORDER BY t.id;
     ANALYZE told_transaction;
-"""
+""".replace(
+    "{TYPES}",
+    TYPES.replace(
+        "{ENTRIES}",
+        """
+        SELECT transaction_id, wallet_id, asset_id, counterparty_id, kind, amount FROM told_entry
+        UNION ALL
+        SELECT transaction_id, wallet_id, asset_id, counterparty_id, kind, amount
+        FROM transactions_entry WHERE transaction_id IN (
+            SELECT known_id FROM told_entry WHERE known_id IS NOT NULL
+        )
+        """,
+    ),
+)
+# Of transactions that the file does not tell of, but whose entries follow otherwise from what it
+# calls a token.
+OTHER_TYPES = """
+    UPDATE transactions_transaction t SET type = found.type FROM ({TYPES}) found
+    WHERE t.id = found.transaction_id AND NOT t.is_type_told AND t.type <> found.type;
+""".replace(
+    "{TYPES}",
+    TYPES.replace(
+        "{ENTRIES}",
+        """
+        SELECT transaction_id, wallet_id, asset_id, counterparty_id, kind, amount
+        FROM transactions_entry
+        WHERE transaction_id IN (
+            SELECT transaction_id FROM covered
+            UNION SELECT transaction_id FROM told_entry WHERE line IS NULL
+        )
+        """,
+    ),
+)
 ADD_LABELS = """
     CREATE TEMP TABLE told_label ON COMMIT DROP AS
     SELECT t.id AS transaction_id, t.known_id, lower(told.name) AS key, min(l.line) AS line,
@@ -447,9 +477,18 @@ ENTRY_CHANGES = """
     WHERE e.line IS NOT NULL;
 
     INSERT INTO told_change
-    SELECT by_line, 1001, concat('takes the place of ', CASE WHEN amount > 0 THEN '+' END,
-        replace(amount::text, '-', '−'), ' ', code, ', whose contract was not told'), 'changed'
-    FROM covered WHERE source = 'entry' AND by_line IS NOT NULL;
+    SELECT line, 1001, concat('takes the place of ', CASE WHEN amount > 0 THEN '+' END,
+        replace(amount::text, '-', '−'), ' ', what), 'changed'
+    FROM (
+        -- Of transactions that the file does not tell of, what it calls a token says so.
+        SELECT c.*, coalesce(by_line, (
+            SELECT min(m.line) FROM told_movement m
+            WHERE m.asset_kind = 'token' AND upper(m.symbol) = a.code
+        )) AS line
+        FROM covered c JOIN transactions_asset a ON a.id = c.asset_id
+        WHERE source = 'entry' AND what <> ''
+    ) told
+    WHERE line IS NOT NULL;
 
     INSERT INTO told_change
     SELECT line, 2000, 'adds label ' || name, 'adds' FROM told_label WHERE known_id IS NOT NULL;
@@ -618,7 +657,7 @@ def merge(cursor: CursorWrapper, batch_id: int, *, is_trial: bool = False) -> di
     counts = dict(cursor.fetchall())
     if not is_trial:
         check_foreign_keys(cursor)
-        run(cursor, parameters, CHANGE_TRANSACTIONS)
+        run(cursor, parameters, CHANGE_TRANSACTIONS, OTHER_TYPES)
     return counts
 
 
@@ -627,7 +666,7 @@ def merge_once_more(cursor: CursorWrapper) -> None:
     compare(cursor, PARAMETERS)
     run(cursor, PARAMETERS, ADD_TRANSACTIONS, ADD_ENTRIES)
     check_foreign_keys(cursor)
-    run(cursor, PARAMETERS, CHANGE_TRANSACTIONS)
+    run(cursor, PARAMETERS, CHANGE_TRANSACTIONS, OTHER_TYPES)
 
 
 def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:

@@ -34,24 +34,39 @@ TABLES = """
     ) ON COMMIT DROP;
     CREATE TEMP TABLE staged_wallet (
         number integer, family text, address text, name text, slug text, reason text,
-        id bigint, venue text
+        id bigint, venue text, told text
     ) ON COMMIT DROP;
 """
 COPY_LINES = "COPY staged_line FROM STDIN"
 COPY_MOVEMENTS = "COPY staged_movement FROM STDIN"
 COPY_WALLETS = "COPY staged_wallet (number, family, address, name, slug, reason) FROM STDIN"
+# What the file calls it, whatever it is called by now.
+KEEP_NAMES = "UPDATE staged_wallet SET told = lower(name)"
 ANALYZE = "ANALYZE staged_line; ANALYZE staged_movement; ANALYZE staged_wallet;"
 
 # What the names of a file are in the ledger, so that a renamed one is known when it is read again.
 NAMES = {
     "wallet": """
-        SELECT lower(name), id FROM staged_wallet WHERE name <> '' AND id IS NOT NULL
+        SELECT told, id FROM staged_wallet WHERE told <> '' AND id IS NOT NULL
     """,
     "label": """
-        SELECT DISTINCT lower(told.name), label.id
-        FROM staged_line l, unnest(l.labels) told (name)
-        JOIN transactions_label label ON lower(label.name) = lower(told.name)
-        WHERE l.reason IS NULL
+        WITH told AS MATERIALIZED (
+            SELECT DISTINCT lower(name) AS name FROM staged_line l, unnest(l.labels) name
+            WHERE l.reason IS NULL
+        )
+        SELECT told.name, label.id
+        FROM told JOIN transactions_label label ON lower(label.name) = told.name
+        UNION ALL
+        -- What no label bears any more is what an earlier file called one.
+        SELECT * FROM (
+            SELECT DISTINCT ON (told.name) told.name, label.id
+            FROM told, transactions_importbatch b, jsonb_each_text(b.names -> 'label') old (key, id)
+            JOIN transactions_label label ON label.id = old.id::bigint
+            WHERE old.key = told.name AND NOT EXISTS (
+                SELECT FROM transactions_label bears WHERE lower(bears.name) = told.name
+            )
+            ORDER BY told.name, b.id DESC
+        ) earlier
     """,
     "contact": """
         SELECT DISTINCT lower(l.contact), contact.id
@@ -140,6 +155,7 @@ class Staging:
                 self._copy_chunk()
         self._copy_chunk()
         self._copy(COPY_WALLETS, [wallet_cells(*found) for found in self.wallets.items()])
+        self.cursor.execute(KEEP_NAMES)
         self.cursor.execute(ANALYZE)
 
     def _add_rejected(self, record: Rejected) -> None:

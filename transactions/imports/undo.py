@@ -20,7 +20,7 @@ from transactions.imports.files import stored
 from transactions.imports.formats import open_table
 from transactions.imports.importer import mapped_formats, options_of, said_by_import
 from transactions.imports.labels import as_records_say
-from transactions.imports.merge import merge_once_more, wait_for_others
+from transactions.imports.merge import OTHER_TYPES, merge_once_more, wait_for_others
 from transactions.imports.progress import UNDO, Progress
 from transactions.imports.rows import FileError
 from transactions.imports.scripts import run
@@ -111,12 +111,18 @@ UNCOVERED = """
         line integer, position integer, wallet_id bigint, asset_id bigint, kind varchar,
         counterparty_id bigint, amount numeric, ordinal bigint) ON COMMIT DROP;
 """
+# An import that is taken back keeps its lines' transactions where those stay as it told them, since
+# people have edited them.
 OTHERS = """
     SELECT DISTINCT b.id FROM transactions_importline l
     JOIN transactions_importbatch b ON b.id = l.batch_id
     WHERE l.transaction_id IN (SELECT id FROM pg_temp.shared) AND l.outcome <> 'rejected'
-        AND b.status = 'imported' AND b.id <> %(batch)s
+        AND b.status IN ('imported', 'undone') AND b.id <> %(batch)s
     ORDER BY b.id
+"""
+NOT_TOLD_ANY_MORE = """
+    UPDATE transactions_importline SET transaction_id = NULL
+    WHERE batch_id = %(batch)s AND transaction_id IN (SELECT id FROM pg_temp.shared);
 """
 ONLY_SHARED = """
     DELETE FROM staged_line WHERE line NOT IN (
@@ -250,7 +256,8 @@ def undo(
         run(cursor, {"batch": batch.pk}, NOT_CALLED)
         if plan.shared:
             make_anew(cursor, batch, plan.shared)
-        run(cursor, {}, UNCOVERED, COVER, ADD_ENTRIES)
+            run(cursor, {"batch": batch.pk}, NOT_TOLD_ANY_MORE)
+        run(cursor, {}, UNCOVERED, COVER, ADD_ENTRIES, OTHER_TYPES)
         for name in UNUSED:  # in an order in which none refers to one that is still there
             cursor.execute(UNUSED[name].format(made=MADE.format(name=name)))
     batch.status = ImportBatch.Status.UNDONE

@@ -90,6 +90,7 @@ class AccountFile:
     date_column: str = ""
     is_utc: bool = True
     zone: tzinfo | None = None  # another that the file itself names
+    zone_varies: bool = False  # from file to file of one account
     columns: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
     passes_over: Callable[[Line], bool] = lambda line: False
     has_unique_ids: bool = False
@@ -158,6 +159,7 @@ class AccountFile:
 
     def _rows(self, table: Table, context: Context) -> Iterator[Row | Rejected]:
         seen: dict[str, int] = {}
+        clocks: dict[int, str] = {}
         columns = self.columns(table.header)
 
         def read(record: Record) -> Row | None:
@@ -165,11 +167,15 @@ class AccountFile:
             if self.passes_over(line):
                 return None
             told = self.read_line(line, context)
+            if not (told.id or told.group):
+                date = line.get(self.date_column, "")
+                clock_zone = UTC if self.zone_varies else context.zone
+                clocks[record.line] = cells.clock_in(date, told.timestamp, clock_zone)
             if not told.movements:
                 raise Unreadable("nothing moved: all amounts are empty or 0.")
             return self._row(record, told, seen)
 
-        return with_own_ids(row for row in rows_of(table, read) if row is not None)
+        return with_own_ids((row for row in rows_of(table, read) if row is not None), clocks)
 
     def _row(self, record: Record, told: Told, seen: dict[str, int]) -> Row:
         if told.id and self.has_unique_ids:
@@ -193,24 +199,30 @@ class AccountFile:
         )
 
 
-def with_own_ids(rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:
-    """Gives an id to those that have none; whichever end a file begins at, the same one."""
+def with_own_ids(
+    rows: Iterable[Row | Rejected], clocks: dict[int, str]
+) -> Iterator[Row | Rejected]:
+    """Gives an id to those that have none; whichever end a file begins at, the same one.
+
+    `clocks` tell what each such line's clock showed, and are taken out as they are used.
+    """
     repeats: Counter[str] = Counter()
     for _, at_once in groupby(rows, lambda one: isinstance(one, Row) and one.timestamp):
         same = list(at_once)
         without = [one for one in same if isinstance(one, Row) and not one.external_id]
         without.sort(key=lambda row: (row.type, row.note))
-        ids = {row.line: own_id(row, repeats) for row in without}
+        ids = {row.line: own_id(row, clocks.pop(row.line), repeats) for row in without}
         for one in same:
             if isinstance(one, Row) and one.line in ids:
                 one = replace(one, external_id=ids[one.line])
             yield one
 
 
-def own_id(row: Row, repeats: Counter[str]) -> str:
-    """SHA-256 of what a row moved and when, and its number among equal ones of the file."""
+def own_id(row: Row, clock: str, repeats: Counter[str]) -> str:
+    """SHA-256 of what a row moved and when, by its own clock, and its number among equal ones of
+    the file. Whoever corrects the time zone of a file does not count it twice."""
     moved = sorted(f"{one.kind} {one.amount:f} {one.asset.code}" for one in row.movements)
-    canonical = "\x1f".join([row.timestamp.isoformat(), *moved])
+    canonical = "\x1f".join([clock, *moved])
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     key = f"{row.wallet.casefold()} {digest}"
     repeats[key] += 1

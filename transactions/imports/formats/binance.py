@@ -135,7 +135,7 @@ def zone_of(text: str) -> tzinfo | None:
 def _in_its_zone(known: AccountFile, table: Table) -> AccountFile:
     column = time_column(map(str.casefold, table.header))
     zone = UTC if column == "utc_time" else zone_of(column) or zone_of(table.file_name)
-    return replace(known, date_column=column, is_utc=False, zone=zone)
+    return replace(known, date_column=column, is_utc=False, zone=zone, zone_varies=True)
 
 
 def _of_its_way(known: AccountFile, table: Table) -> AccountFile:
@@ -268,7 +268,7 @@ def _read_transfer(line: Line, context: Context, *, is_out: bool) -> Told:
     if status is None:
         raise Unreadable(f"Status {shown(line['status'])} is not known. Please report it.")
     txid = first(line, "txid", "transaction id")
-    if txid.casefold() == "internal transfer":  # which all of them have
+    if txid.casefold() in ("internal transfer", "off-chain transfer"):  # which many have
         txid = ""
     if status == "pending" and not txid:
         raise Unreadable(

@@ -44,7 +44,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "call": ("CallType", "TransactionIndex", "transaction_index", "index"),
     "call_type": ("CallType", "type"),
     "gas_price": ("gas_price", "CurrentPrice"),
-    "log": ("log_index",),
+    "place": ("log_index", "index", "Index"),
 }
 # Calls that run foreign code in the caller's own name. They print the value of the call around
 # them, which moved once.
@@ -104,7 +104,7 @@ def _now_if_waiting(found: dict[str, str]) -> str:
 def amount_of(found: dict[str, str], *, is_token: bool) -> str:
     """Whole units; of an NFT their number, where it is told."""
     if not is_token:
-        return scaled(found.get("value", "") or "0", str(WEI), "Value")
+        return scaled(found.get("value", ""), str(WEI), "Value")
     if found.get("token_id"):
         return found.get("transferred", "") or "1"
     decimals = found.get("decimals", "")

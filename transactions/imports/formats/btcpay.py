@@ -27,6 +27,7 @@ NEEDS = {"transaction id", "timestamp", "amount", "currency", "is confirmed"}
 _american = re.compile(
     r"([0-9]{2})/([0-9]{2})/([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2}) ?([+-][0-9]{2}:[0-9]{2})?"
 ).fullmatch
+CONFIRMED, UNCONFIRMED = {"true", "yes", "1"}, {"false", "no", "0"}
 
 
 class TransactionsFile:
@@ -59,7 +60,9 @@ def read_row(record: Record, line: Line) -> Row:
     amount = cells.number(line["amount"], "Amount", thousands=True)
     if amount is None:
         raise Unreadable("Amount is empty. Export the file again.")
-    is_pending = line["is confirmed"].casefold() in ("false", "no", "0")
+    confirmed = line["is confirmed"].casefold()
+    if confirmed not in CONFIRMED | UNCONFIRMED:
+        raise Unreadable(f"Is Confirmed {shown(confirmed)} is neither True nor False.")
     labels = (part.strip() for part in line.get("labels", "").split(","))
     unique = {label.casefold(): label for label in labels if label}
     return Row(
@@ -69,7 +72,7 @@ def read_row(record: Record, line: Line) -> Row:
         movements=(Movement(amount, NATIVE),),
         network=network,
         txid=txid_of(line["transaction id"], network, "Transaction Id"),
-        status="pending" if is_pending else "ok",
+        status="pending" if confirmed in UNCONFIRMED else "ok",
         note=cells.note_text(line.get("comment", ""), "Comment"),
         labels=tuple(cells.line_text(one, "A label", cells.MAX_LABEL) for one in unique.values()),
     )

@@ -22,6 +22,21 @@ MAX_NOTE = 10_000
 
 ZERO = Decimal(0)
 UNKNOWN = frozenset({"", "-", "N/A", "n/a"})
+# What signs of currency stand for; others tell nothing.
+SIGNS = {
+    "€": ("EUR",),
+    "£": ("GBP", "EGP", "FKP", "GIP", "LBP", "SHP", "SSP", "SYP"),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+    "CA$": ("CAD",),
+    "A$": ("AUD",),
+    "US$": ("USD",),
+    "$": (
+        *("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP", "BSD"),
+        *("BBD", "BMD", "BND", "BZD", "FJD", "GYD", "JMD", "KYD", "LRD", "NAD", "SBD", "SRD"),
+        *("TTD", "UYU", "XCD", "CVE", "DOP", "NIO"),
+    ),
+}
 FIRST_YEAR, LAST_YEAR = 2009, 2100  # no chain is older than Bitcoin's first block
 
 _plain = re.compile(r"[0-9]{1,78}(?:\.[0-9]{1,30})?").fullmatch
@@ -132,16 +147,22 @@ def _unusual_number(plain: str, text: str, column: str) -> Decimal:
     return Decimal(f"{sign}{digits}{'0' * scale}" if scale > 0 else f"{sign}{digits}E{scale}")
 
 
-def money(text: str, column: str) -> Decimal | None:
+def money(text: str, column: str, currency: str = "") -> Decimal | None:
     """A number with a sign of currency before it: `€1,234.50`, `-CA$3`; None where unknown.
 
-    Whatever dash is before the digits is a minus: spreadsheets write several.
+    Whatever dash is before the digits is a minus: spreadsheets write several. `currency` is what
+    the amount is in, which the sign must not contradict.
     """
     if text in UNKNOWN:
         return None
     found = _money("".join("-" if _is_dash(one) else one for one in text))
     if not found or (found[1] and found[3]) or not _is_currency(found[2]):
         raise Unreadable(f"{column} {shown(text)} is not an amount. Write digits with a point.")
+    meant = SIGNS.get(found[2])
+    if meant and len(currency) == 3 and currency.upper() not in meant:
+        raise Unreadable(
+            f"{column} {shown(text)} is in another currency than {currency}. Correct one of them."
+        )
     value = number(found[4], column, thousands=True)
     return value.copy_negate() if value and "-" in (found[1], found[3]) else value
 
@@ -209,6 +230,14 @@ def written_time(text: str, column: str, zone: tzinfo, order: str = "") -> datet
     year = year if len(year) == 4 else f"20{year}"
     iso = f"{year}-{month:0>2}-{day:0>2}{_clock(*parts)}"
     return _time_of(iso, text, column, zone)
+
+
+def clock_in(text: str, moment: datetime, zone: tzinfo) -> str:
+    """What a cell's clock showed, whatever time zone it is believed to be of."""
+    found = _time(text)
+    if found and found[3]:
+        return moment.isoformat()
+    return moment.astimezone(zone).replace(tzinfo=UTC).isoformat()
 
 
 def _clock(hour: str | None, minute: str | None, seconds: str | None, half: str | None) -> str:

@@ -77,10 +77,14 @@ TOTALS = (
 # One line of what stays in the account.
 WITHIN = {"vault withdrawal", "cash to savings"}
 _converted = re.compile(
-    r"Converted ([0-9][0-9,.]*) \S+ to ([0-9][0-9,.]*) (\S+)", re.IGNORECASE
+    r"Converted (?P<quantity>[0-9][0-9,.]*) (?P<asset>\S+) to (?P<amount>[0-9][0-9,.]*) "
+    r"(?P<currency>\S+)",
+    re.IGNORECASE,
 ).match
 _traded = re.compile(
-    r"(?:Bought|Sold) (\S+) \S+ for [^\w\s]?([0-9][0-9,.]*) (\w+)", re.IGNORECASE
+    r"(?:Bought|Sold) (?P<quantity>\S+) (?P<asset>\S+) for [^\w\s]?(?P<amount>[0-9][0-9,.]*) "
+    r"(?P<currency>\w+)",
+    re.IGNORECASE,
 ).match
 MARKS = {".": {}, ",": str.maketrans(",.", ".,")}
 _priced_in = re.compile(r"([a-z]{3}) spot price at transaction").fullmatch
@@ -140,19 +144,19 @@ def _paid(
     """The other side of a trade, its currency, and the fee where it is not in there."""
     currency, prefix = _currency(line)
     traded = _traded(line["notes"])
-    if traded and traded[3].upper() != currency.upper():
-        return _in_words(traded[2], traded[1], size, mark), traded[3], None
+    if traded and traded["currency"].upper() != currency.upper():
+        return _in_words(traded, line, size, mark), traded["currency"], None
     if not traded and kind.startswith("advance"):
         raise Unreadable(
             f"Notes {shown(line['notes'])} do not say what it was traded for, which stands nowhere "
             "else. Write 'Bought 1 ETH for 2000 USDC' there."
         )
-    subtotal = cells.money(line[f"{prefix}subtotal"], "Subtotal")
-    fee = cells.money(first(line, "fees and/or spread", f"{prefix}fees"), "Fees")
+    subtotal = cells.money(line[f"{prefix}subtotal"], "Subtotal", currency)
+    fee = cells.money(first(line, "fees and/or spread", f"{prefix}fees"), "Fees", currency)
     if subtotal is not None:
         return subtotal.copy_abs(), currency, fee.copy_abs() if fee else None
     text = first(line, *(f"{prefix}{name}" for name in TOTALS))
-    total = cells.money(text, "Total")
+    total = cells.money(text, "Total", currency)
     if total is None:
         raise Unreadable(
             "Subtotal and Total are empty, and stand nowhere else: what the trade cost is unknown. "
@@ -176,13 +180,19 @@ def _conversion(line: Line, size: Decimal, mark: str) -> list[Movement]:
             f"Notes {shown(line['notes'])} do not say what the conversion brought, which stands "
             "nowhere else. Write 'Converted 1 BTC to 30 ETH' there."
         )
-    bought = _in_words(found[2], found[1], size, mark)
-    return swap(bought, found[3].rstrip("."), size, line["asset"], None, "")
+    bought = _in_words(found, line, size, mark)
+    return swap(bought, found["currency"].rstrip("."), size, line["asset"], None, "")
 
 
-def _in_words(text: str, quantity: str, size: Decimal, mark: str) -> Decimal | None:
-    """A number out of Notes, of which some accounts have those with decimal commas: the quantity
+def _in_words(said: re.Match[str], line: Line, size: Decimal, mark: str) -> Decimal | None:
+    """The amount out of Notes, of which some accounts have those with decimal commas: the quantity
     there, which is the line's own, tells; where it is whole, other lines of the file do."""
+    text, quantity = said["amount"], said["quantity"]
+    if said["asset"].upper() != line["asset"].upper():
+        raise Unreadable(
+            f"Notes are about {shown(said['asset'])}, and the line is of {shown(line['asset'])}: "
+            "which of them was given is not known. Write the asset that Notes begin with."
+        )
     found = {
         marks: cells.number(text.translate(MARKS[marks]), "Notes", thousands=True)
         for marks in _marks(text, quantity, size)
@@ -218,7 +228,7 @@ def _with_its_mark(known: AccountFile, table: Table) -> AccountFile:
         with suppress(Unreadable):
             size = cells.number(line.get("quantity transacted", ""), "", thousands=True)
             if size is not None and (said := _converted(notes) or _traded(notes)):
-                marks = _marks(said[2], said[1], size.copy_abs())
+                marks = _marks(said["amount"], said["quantity"], size.copy_abs())
                 told.update(marks if len(marks) == 1 else [])
     mark = told.pop() if len(told) == 1 else ""
     return replace(known, read_line=partial(read_line, mark))

@@ -2,13 +2,24 @@
 
 Three columns are called `Cur.`, each after the amount that it is of. The fee is beside both
 amounts. Dates are written as the account was set, sometimes in several ways in one file, in the
-account's time zone, which the file does not say. A German account has German titles and types.
-Source: files that people published.
+account's time zone, which the file does not say; numbers have the account's decimal mark. A German
+account has German titles and types. Source: files that people published.
 """
+
+import re
+from dataclasses import replace
+from functools import partial
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
+from transactions.imports.formats.mapped import pointed
+from transactions.imports.formats.reader import Record, line_of, records
+from transactions.imports.rows import Table
 
+AMOUNTS = ("buy", "sell", "fee")
+_with_comma = re.compile(
+    r"(?![1-9][0-9]{0,2},[0-9]{3}$)(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),[0-9]+"
+).fullmatch
 CURRENCY = ("cur.", "cur", "currency")
 GERMAN = {
     "typ": "type",
@@ -66,9 +77,13 @@ def columns(header: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def read_line(line: Line, context: Context) -> Told:
+def read_line(has_commas: bool, line: Line, context: Context) -> Told:
+    """`has_commas` where the numbers of the file have decimal commas."""
+    written = {name: line[name] for name in AMOUNTS}
+    if has_commas:
+        written = {name: pointed(text, name.title()) for name, text in written.items()}
     bought, sold, fee = (
-        cells.amount(line[name], name.title(), thousands=True) for name in ("buy", "sell", "fee")
+        cells.amount(text, name.title(), thousands=True) for name, text in written.items()
     )
     labels = [line[name] for name in ("group",) if line.get(name)]
     return Told(
@@ -89,13 +104,22 @@ def read_line(line: Line, context: Context) -> Told:
     )
 
 
+def _with_its_mark(known: AccountFile, table: Table) -> AccountFile:
+    """One number whose comma groups no thousands tells it of the whole file."""
+    header = columns(table.header)
+    lines = (line_of(one, header) for one in records(table) if isinstance(one, Record))
+    has_commas = any(_with_comma(line[name]) for line in lines for name in AMOUNTS)
+    return replace(known, read_line=partial(read_line, has_commas))
+
+
 TRADES = AccountFile(
     "cointracking",
     "CoinTracking trades",
     frozenset({"type", "buy", "buy currency", "sell", "sell currency", "exchange", "date"}),
-    read_line,
+    partial(read_line, False),
     wallet_columns=("exchange",),
     date_column="date",
     is_utc=False,
     columns=columns,
+    fitted=_with_its_mark,
 )

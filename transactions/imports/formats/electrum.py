@@ -80,9 +80,10 @@ def read_row(record: Record, line: Line, zone: tzinfo, now: datetime) -> Row:
     payment = line.get("ln_payment_hash", "")
     if not chain_id and not payment:
         raise Unreadable("there is neither a transaction hash nor a payment hash. Export again.")
-    value = _sum(
-        _bitcoin(line, name) for name in ("value", "amount_chain_bc", "amount_lightning_bc")
-    )
+    values = [_bitcoin(line, name) for name in ("value", "amount_chain_bc", "amount_lightning_bc")]
+    if all(value is None for value in values):
+        raise Unreadable("there is no amount. Export the file again.")
+    value = _sum(value for value in values if value is not None)
     is_pending = line["timestamp"].casefold() in UNCONFIRMED
     labels, note = label_or_note(line["label"], "label")
     movements = net_of_fee(value, _fee(line))
@@ -101,9 +102,9 @@ def read_row(record: Record, line: Line, zone: tzinfo, now: datetime) -> Row:
     )
 
 
-def _bitcoin(line: Line, name: str) -> Decimal:
+def _bitcoin(line: Line, name: str) -> Decimal | None:
     text = line.get(name, "").removesuffix(" BTC")
-    return cells.number(text, name, thousands=True) or ZERO
+    return cells.number(text, name, thousands=True)
 
 
 def _sum(values: Iterator[Decimal]) -> Decimal:
@@ -116,8 +117,8 @@ def _fee(line: Line) -> Decimal | None:
         fee = cells.amount(line["network_fee_satoshi"], "network_fee_satoshi", thousands=True)
         return cells.amount(f"{fee.scaleb(SATOSHIS):f}", "network_fee_satoshi") if fee else fee
     for name in ("network_fee_bc", "fee"):
-        if line.get(name):
-            return _bitcoin(line, name).copy_abs()
+        if (fee := _bitcoin(line, name)) is not None:
+            return fee.copy_abs()
     return None
 
 

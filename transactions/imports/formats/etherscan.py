@@ -42,6 +42,13 @@ EVM_NETWORKS = tuple(slug for slug, network in NETWORKS.items() if network.famil
 SLUG_OF_CHAIN = {str(NETWORKS[slug].chain_id): slug for slug in EVM_NETWORKS}
 FORMER_SYMBOLS = {"MATIC": "POL"}  # explorers' files keep the name of their day
 NATIVE = AssetName("native")
+# Rollups whose fee has a part beside gas used times its price.
+DATA_FEES = frozenset(
+    {
+        *("optimism", "base", "blast", "unichain", "world-chain", "opbnb"),
+        *("scroll", "mantle", "metis", "celo"),
+    }
+)
 
 # Our name for each column, and how the explorers write it; `symbol` is the native coin's.
 COLUMNS = {
@@ -100,6 +107,7 @@ class Line(NamedTuple):
     token_symbol: str
     token_id: str
     quantity: str
+    place: str  # which of the transaction's transfers it is
 
 
 class Sides(NamedTuple):
@@ -139,9 +147,13 @@ def line_picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
     return line_of
 
 
+def is_genesis(sender: str) -> bool:
+    return sender.upper() == GENESIS
+
+
 def sides_of(line: Line, own: str) -> Sides:
     """Raises `Unreadable` where the own address is on neither side."""
-    sender = cells.address(line.sender, FAMILY, "From")
+    sender = "" if is_genesis(line.sender) else cells.address(line.sender, FAMILY, "From")
     receiver = cells.address(line.receiver, FAMILY, "To") or cells.address(
         line.contract, FAMILY, "ContractAddress"
     )
@@ -247,9 +259,6 @@ def _failed(line: Line) -> bool:
         ("error", "fail")
     ):
         raise Unreadable(f"Status {shown(line.status)} is neither empty nor an error.")
-    # The number is the receipt's status: 1 went through, although a call inside it failed.
-    if line.status.lower() == "error(1)":
-        return False
     return line.status.lower().startswith(("error", "fail")) or line.error not in ("", "-")
 
 
@@ -355,12 +364,30 @@ class Told:
         return True
 
 
+def coin_in_header(table: Table) -> str:
+    """Snowtrace writes ETH on every network, but gives each line's chain id."""
+    columns = columns_of(table.header)
+    position = columns.get("received")
+    if position is None or "chain" in columns:
+        return ""
+    found = PATTERNS["received"].fullmatch(table.header[position])
+    return found["symbol"].strip() if found else ""
+
+
+def bearers_of(symbol: str) -> tuple[str, ...]:
+    """The networks whose coin is called so."""
+    known = FORMER_SYMBOLS.get(symbol.upper(), symbol).upper()
+    return tuple(slug for slug in EVM_NETWORKS if NETWORKS[slug].symbol.upper() == known)
+
+
 @dataclass(frozen=True)
 class ExplorerFile:
     """One of the explorers' files: the columns that it must and must not have, and its rows.
 
     `picker` makes of a header what makes a `Line` of a record's cells. With `has_one_amount` the
-    file says what was moved, and the addresses tell which way.
+    file says what was moved, and the addresses tell which way. `coin_of` finds the symbol of the
+    coin that the file's amounts are in, where it tells. With `lacks_data_fee` the fees are without
+    what rollups take for data.
     """
 
     name: str
@@ -372,6 +399,8 @@ class ExplorerFile:
     picker: Callable[[tuple[str, ...]], Callable[[list[str]], Line]] = line_picker
     columns: Callable[[tuple[str, ...]], Iterable[str]] = columns_of
     has_one_amount: bool = False
+    coin_of: Callable[[Table], str] = coin_in_header
+    lacks_data_fee: bool = False
 
     def matches(self, header: tuple[str, ...]) -> bool:
         columns = set(self.columns(header))
@@ -402,10 +431,14 @@ class ExplorerFile:
                 network = _network_of_chain(line.chain, record.line, options.network)
             if self.has_one_amount:
                 line = sided(line, own)
+            if self.lacks_data_fee and network in DATA_FEES:
+                line = line._replace(fee="")
             row = self.row(record, line, own, network)
-            if self.has_one_row_each and not told.add(network, row.txid):
+            key = row.txid if self.has_one_row_each else _key(line)
+            if key and not told.add(network, key):
+                what = "transaction" if self.has_one_row_each else "transfer"
                 raise Unreadable(
-                    "an earlier line told of this transaction already. Remove one of them."
+                    f"an earlier line told of this {what} already. Remove one of them."
                 )
             return row
 
@@ -417,10 +450,22 @@ class ExplorerFile:
         """The options with what the file itself tells, what that was, and what is still open."""
         told: list[str] = []
         questions: list[Question] = []
-        network = _said_network(table, options) or _found_network(table, told, questions)
+        symbol = self.coin_of(table)
+        network = _said_network(options, symbol) or _found_network(table, symbol, told, questions)
         line_of = self.picker(table.header)
         wallet = _said_wallet(options) or _found_wallet(table, line_of, told, questions)
+        if self.lacks_data_fee and network in DATA_FEES:
+            told.append(
+                f"Fees on {network} have a part for data that the answer lacks, so they stay "
+                "unknown. The explorer's CSV file tells them."
+            )
         return replace(options, wallet=wallet, network=network), told, questions
+
+
+def _key(line: Line) -> str:
+    """What tells one transfer of a transaction from its others, where pages may overlap."""
+    parts = (line.txid, line.sender, line.receiver, line.amount, line.contract, line.token_id)
+    return " ".join([line.place, *parts]) if line.place else ""
 
 
 def _network_of_chain(chain: str, line: int, said: str) -> str:
@@ -437,6 +482,8 @@ def _network_of_chain(chain: str, line: int, said: str) -> str:
 
 def sided(line: Line, own: str) -> Line:
     """The amount as what came in, or went out."""
+    if not (line.amount or line.token_symbol or line.token_id):
+        raise Unreadable("Value is empty, so that what was moved is not known. Export it again.")
     receiver = (line.receiver or line.contract).lower()
     return line._replace(
         received=line.amount if receiver == own else "0",
@@ -454,13 +501,13 @@ def _said_wallet(options: Options) -> str:
         ) from None
 
 
-def _said_network(table: Table, options: Options) -> str:
+def _said_network(options: Options, symbol: str) -> str:
     if options.network and options.network not in EVM_NETWORKS:
         raise FileError(
             f"{shown(options.network)} is not a network of this kind of file. Choose one of: "
             f"{', '.join(EVM_NETWORKS)}."
         )
-    symbol, bearers = _bearers(table)
+    bearers = bearers_of(symbol)
     if options.network and bearers and options.network not in bearers:
         raise FileError(
             f"The file's amounts are in {symbol}, which is not the coin of {options.network}. "
@@ -469,25 +516,10 @@ def _said_network(table: Table, options: Options) -> str:
     return options.network
 
 
-def _bearers(table: Table) -> tuple[str, tuple[str, ...]]:
-    """The native coin in the header, and the networks that have it; empty where not told.
-
-    Snowtrace writes ETH on every network, but gives each line's chain id.
-    """
-    columns = columns_of(table.header)
-    position = columns.get("received")
-    if position is None or "chain" in columns:
-        return "", ()
-    found = PATTERNS["received"].fullmatch(table.header[position])
-    symbol = found["symbol"].strip() if found else ""
-    known = FORMER_SYMBOLS.get(symbol.upper(), symbol).upper()
-    return symbol, tuple(slug for slug in EVM_NETWORKS if NETWORKS[slug].symbol.upper() == known)
-
-
-def _found_network(table: Table, told: list[str], questions: list[Question]) -> str:
-    symbol, bearers = _bearers(table)
+def _found_network(table: Table, symbol: str, told: list[str], questions: list[Question]) -> str:
+    bearers = bearers_of(symbol)
     if len(bearers) == 1:
-        told.append(f"Network {bearers[0]}: its coin {symbol} is in the header.")
+        told.append(f"Network {bearers[0]}: the file's amounts are in its coin {symbol}.")
         return bearers[0]
     if network := _first_chain(table):
         told.append(f"Network {network}, from the file's ChainId.")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from transactions.imports.formats import cells, etherscan
 from transactions.imports.formats.cells import Unreadable, shown
-from transactions.imports.formats.etherscan import GENESIS, ExplorerFile, Line
+from transactions.imports.formats.etherscan import ExplorerFile, Line
 
 WEI = 18  # decimals of every EVM network's coin
 # Our name for a column -> the interface's.
@@ -24,6 +24,7 @@ COLUMNS = {
     "gas_used": "gasUsed",
     "gas_price": "gasPrice",
     "status": "isError",
+    "receipt": "txreceipt_status",
     "error": "errCode",
     "trace": "traceId",
     "method": "functionName",
@@ -82,13 +83,13 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
             block=found.get("block", ""),
             unix=found.get("unix", ""),
             time="",
-            sender="" if found["sender"].upper() == GENESIS else found["sender"],
+            sender=found["sender"],
             receiver=found["receiver"],
             contract=found.get("contract", ""),
             received="",
             sent="",
             fee=fee_of(*gas) if "gas_price" in places else "",
-            status=found.get("status", ""),
+            status="1" if found.get("receipt") == "0" else found.get("status", ""),
             error=found.get("error", ""),
             method=found.get("method", "").partition("(")[0][:200],
             note="",
@@ -98,6 +99,7 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
             token_symbol=found.get("token_symbol", ""),
             token_id=found.get("token_id", ""),
             quantity=found.get("quantity", ""),
+            place=found.get("trace", ""),
         )
 
     return line_of
@@ -118,8 +120,9 @@ def one_amount(name: str, title: str, needs: set[str], lacks: set[str], row) -> 
         picker=picker,
         columns=columns_of,
         has_one_amount=True,
-        # Saved pages may overlap; of token and inner transfers genuine repeats look the same.
+        # Saved pages may overlap; of token transfers genuine repeats look the same.
         has_one_row_each=row is transaction_row,
+        lacks_data_fee=row is transaction_row,
     )
 
 

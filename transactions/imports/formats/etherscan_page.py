@@ -6,6 +6,7 @@ UTC. Source: the column names in tools that read it.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from contacts.networks import NETWORKS
@@ -16,8 +17,11 @@ from transactions.imports.formats.etherscan import (
     FORMER_SYMBOLS,
     ExplorerFile,
     Line,
+    bearers_of,
 )
 from transactions.imports.formats.etherscan_json import WEI
+from transactions.imports.formats.reader import Record, records
+from transactions.imports.rows import Row, Table
 
 COLUMNS = {
     "txid": ("transaction hash", "parent transaction hash"),
@@ -44,8 +48,8 @@ def columns_of(header: tuple[str, ...]) -> set[str]:
     return {ours for ours, theirs in COLUMNS.items() if names & set(theirs)}
 
 
-def amount_of(text: str) -> str:
-    """Whole coins."""
+def amount_of(text: str) -> tuple[str, str]:
+    """Whole coins, and what they are called."""
     found = _with_unit(text)
     if not found:
         raise Unreadable(f"Amount {shown(text)} is not an amount and its unit, as in 0.5 ETH.")
@@ -56,7 +60,9 @@ def amount_of(text: str) -> str:
             "transfers, which tells the contract."
         )
     value = cells.amount(found[1], "Amount", thousands=True)
-    return f"{value.scaleb(-decimals):f}" if value else "0"
+    if value is None:
+        raise Unreadable("Amount is empty. Export the file again.")
+    return f"{value.scaleb(-decimals):f}" if value else "0", "" if decimals else found[2]
 
 
 def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
@@ -72,25 +78,52 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
         found = {name: record[place].strip() for name, place in places.items()}
         blank = dict.fromkeys(Line._fields, "")
         line = {name: cell for name, cell in found.items() if name in blank}
-        return Line(**blank | line | {"amount": amount_of(found["value"])})
+        amount, coin = amount_of(found["value"])
+        return Line(**blank | line | {"amount": amount, "token_symbol": coin})
 
     return line_of
 
 
-def internal_row(record, line: Line, own: str, network: str):  # type: ignore[no-untyped-def]
+def coin_in_lines(table: Table) -> str:
+    """Of the first amount that says it."""
+    line_of = picker(table.header)
+    for record in records(table):
+        with suppress(Unreadable):
+            if isinstance(record, Record) and (coin := line_of(record.cells).token_symbol):
+                return coin
+    return ""
+
+
+def check_coin(line: Line, network: str) -> None:
+    if line.token_symbol and network not in bearers_of(line.token_symbol):
+        raise Unreadable(
+            f"the amount is in {line.token_symbol}, which is not the coin of {network}. Import "
+            "the line with the network that it is of."
+        )
+
+
+def transaction_row(record: Record, line: Line, own: str, network: str) -> Row:
+    check_coin(line, network)
+    return etherscan.transaction_row(record, line, own, network)
+
+
+def internal_row(record: Record, line: Line, own: str, network: str) -> Row:
+    check_coin(line, network)
     is_failed = line.status.casefold().startswith(("fail", "error"))
     line = line._replace(status="1" if is_failed else "0")
     return etherscan.internal_row(record, line, own, network)
 
 
-page = partial(ExplorerFile, picker=picker, columns=columns_of, has_one_amount=True)
+page = partial(
+    ExplorerFile, picker=picker, columns=columns_of, has_one_amount=True, coin_of=coin_in_lines
+)
 SIDES = {"txid", "time", "sender", "receiver", "nametag", "value"}
 TRANSACTIONS = page(
     "etherscan-page-transactions",
     "Etherscan page: transactions",
     frozenset(SIDES | {"fee", "status"}),
     frozenset({"parent", "asset"}),
-    etherscan.transaction_row,
+    transaction_row,
     has_one_row_each=True,
 )
 INTERNAL = page(

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
@@ -282,15 +282,15 @@ def txid_of(text: str, network: str) -> str:
     return cells.wallet_txid(text, "TxHash")
 
 
-def fingerprint(timestamp: datetime, legs: tuple[Leg, ...]) -> str:
-    """SHA-256 of what a row without an id moved, and when.
+def fingerprint(clock: str, legs: tuple[Leg, ...]) -> str:
+    """SHA-256 of what a row without an id moved, and when by its own clock.
 
     Texts and prices stay out: one that was edited at the source must not double the money. So
     does the wallet, which the id is only ever looked up in, and which can be renamed.
     """
     amounts = ("" if leg.amount is None else f"{leg.amount:f}" for leg in legs)
     codes = (leg.asset.code for leg in legs)
-    canonical = "\x1f".join([timestamp.isoformat(), *amounts, *codes])
+    canonical = "\x1f".join([clock, *amounts, *codes])
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -378,6 +378,7 @@ def _check_end(table: Table, line_of: Callable[[list[str]], Line]) -> None:
 
 def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, int]]) -> Row:
     timestamp = cells.time(line.date, "Date", said.timezone or UTC)
+    clock = cells.clock_in(line.date, timestamp, said.timezone or UTC)
     place = place_of(line.network, line.wallet, said)
     legs = _legs(line, place)
     status = STATUSES.get(line.status.lower())
@@ -408,7 +409,7 @@ def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, 
         labels=labels,
         contact=cells.line_text(line.contact, "Contact"),
         # The last to be asked for, since a row that turns out to be unreadable is not numbered.
-        external_id="" if place.network else _external_id(line, timestamp, legs, place, repeats),
+        external_id="" if place.network else _external_id(line, clock, legs, place, repeats),
     )
 
 
@@ -447,7 +448,7 @@ def _counterparty(line: Line, place: Place) -> str:
 
 def _external_id(
     line: Line,
-    timestamp: datetime,
+    clock: str,
     legs: tuple[Leg, ...],
     place: Place,
     repeats: Counter[tuple[str, int]],
@@ -458,7 +459,7 @@ def _external_id(
     """
     if line.txhash:
         return cells.line_text(line.txhash, "TxHash")
-    digest = fingerprint(timestamp, legs)
+    digest = fingerprint(clock, legs)
     # Fifteen digits tell a file's rows apart and keep the memory of a long file small.
     repeated = (place.wallet.casefold(), int(digest[:15], 16))
     repeats[repeated] += 1

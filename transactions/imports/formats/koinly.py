@@ -1,14 +1,18 @@
 """Koinly's own export of its transactions, which is not its universal template.
 
-Times are UTC. Currencies bear Koinly's number behind their code, such as `BTC;1`. A transfer
+Times are UTC. Currencies bear Koinly's number behind their code, such as `BTC;1`; where
+one file has two numbers for a code, they are two assets. A transfer
 between two wallets is one line with both. Deleted lines are marked. Source: the column names in
 tools that read it.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
+from transactions.imports.formats.reader import Record, line_of, records
+from transactions.imports.rows import Table
 
 TYPES = {
     "exchange": "trade",
@@ -58,11 +62,13 @@ def columns(header: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(COLUMNS.get(name.casefold(), name.casefold()) for name in header)
 
 
-def code(text: str) -> str:
-    return text.partition(";")[0].strip()
+def code(text: str, ambiguous: frozenset[str]) -> str:
+    """Without Koinly's number, but for codes that several assets of the file have."""
+    name = text.partition(";")[0].strip()
+    return text.strip() if name in ambiguous else name
 
 
-def read_line(line: Line, context: Context) -> Told:
+def read_line(ambiguous: frozenset[str], line: Line, context: Context) -> Told:
     sent, received, fee = (
         cells.amount(line[name], name.capitalize(), thousands=True)
         for name in ("from amount", "to amount", "fee amount")
@@ -73,11 +79,11 @@ def read_line(line: Line, context: Context) -> Told:
     own, other = line["from wallet"], line["to wallet"]
     movements = swap(
         received,
-        code(line["to currency"]),
+        code(line["to currency"], ambiguous),
         sent,
-        code(line["from currency"]),
+        code(line["from currency"], ambiguous),
         fee,
-        code(line["fee currency"]),
+        code(line["fee currency"], ambiguous),
     )
     if own and other and own != other:
         movements = [replace(one, wallet=other) if one.amount > 0 else one for one in movements]
@@ -96,6 +102,19 @@ def is_deleted(line: Line) -> bool:
     return line.get("deleted", "").casefold() in ("true", "1", "yes")
 
 
+def _with_its_codes(known: AccountFile, table: Table) -> AccountFile:
+    header = columns(table.header)
+    numbers: dict[str, set[str]] = {}
+    for record in records(table):
+        if isinstance(record, Record):
+            line = line_of(record, header)
+            for name in ("to currency", "from currency", "fee currency"):
+                asset, _, number = line[name].partition(";")
+                numbers.setdefault(asset.strip(), set()).update({number.strip()} - {""})
+    ambiguous = frozenset(asset for asset, found in numbers.items() if len(found) > 1)
+    return replace(known, read_line=partial(read_line, ambiguous))
+
+
 EXPORT = AccountFile(
     "koinly",
     "Koinly's own export",
@@ -105,8 +124,9 @@ EXPORT = AccountFile(
             *("to wallet", "to amount", "to currency", "fee amount", "fee currency"),
         }
     ),
-    read_line,
+    partial(read_line, frozenset()),
     wallet_columns=("from wallet", "to wallet"),
     columns=columns,
     passes_over=is_deleted,
+    fitted=_with_its_codes,
 )

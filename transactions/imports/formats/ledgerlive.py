@@ -39,8 +39,15 @@ NEEDS = {
     *("operation date", "currency ticker", "operation type", "operation amount"),
     *("operation fees", "operation hash", "account name", "account xpub"),
 }
-IN = {"IN", "REWARD", "NFT_IN", "WITHDRAW_UNBONDED", "REWARD_PAYOUT", "SUPERNODE_REWARD"}
-OUT = {"OUT", "NFT_OUT", "SLASH"}
+IN = {"IN", "REWARD", "WITHDRAW_UNBONDED", "REWARD_PAYOUT", "SUPERNODE_REWARD"}
+OUT = {"OUT", "SLASH"}
+# What moves nothing of the account but the fee. The amount of an NFT is how many there were.
+MOVES_NOTHING = {
+    *("NONE", "FEES", "NFT_IN", "NFT_OUT", "DELEGATE", "UNDELEGATE", "REDELEGATE", "VOTE"),
+    *("FREEZE", "UNFREEZE", "LEGACY_UNFREEZE", "WITHDRAW_EXPIRE_UNFREEZE", "UNDELEGATE_RESOURCE"),
+    *("BOND", "UNBOND", "NOMINATE", "CHILL", "SET_CONTROLLER", "OPT_IN", "OPT_OUT", "APPROVE"),
+    *("ACTIVATE", "REGISTER", "REVEAL", "STAKE", "UNSTAKE", "WITHDRAW_UNSTAKED", "REVOKE"),
+}
 TYPES = {"REWARD": "reward", "REWARD_PAYOUT": "reward", "SUPERNODE_REWARD": "reward"}
 STATUSES: dict[str, Status] = {
     "": "ok",
@@ -64,19 +71,16 @@ class OperationsFile:
     def questions(self, table: Table, options: Options) -> list[Question]:
         known = networks_of(table)
         # What is not of an EVM address is of a coin that is not known here, and is rejected.
-        open_ = next(
-            (
-                line
-                for line in lines_of(table)
-                if _is_evm(line["account xpub"]) and not network_in(line, known, options)
-            ),
-            None,
-        )
-        if open_ is None:
+        open_ = {
+            line["account name"]: line["currency ticker"]
+            for line in lines_of(table)
+            if _is_evm(line["account xpub"]) and not network_in(line, known, options)
+        }
+        if not open_:
             return []
         text = (
-            f"On which network are the tokens of {open_['account name']}, such as "
-            f"{open_['currency ticker']}? The file has no line of the account's own coin."
+            f"On which network are the tokens of {' and '.join(open_)}, such as "
+            f"{next(iter(open_.values()))}? The file has no line of its own coin with a fee."
         )
         return [Question("network", text, EVM)]
 
@@ -97,14 +101,16 @@ def networks_of(table: Table) -> dict[tuple[str, str], str]:
     """Account -> its network, by the line of a coin that has one.
 
     One address has accounts on several networks, and a token can be called as another network's
-    coin, but has no fee of its own.
+    coin, but has no fee of its own: an account of such an address is known by a coin with one.
     """
     coins: dict[tuple[str, str], str] = {}
     others: dict[tuple[str, str], str] = {}
     for line in lines_of(table):
         if network := network_of(line["currency ticker"]):
-            found = coins if line["operation fees"] else others
-            found.setdefault(account_of(line), network)
+            if line["operation fees"]:
+                coins.setdefault(account_of(line), network)
+            elif not _is_evm(line["account xpub"]):
+                others.setdefault(account_of(line), network)
     return others | coins
 
 
@@ -113,8 +119,9 @@ def account_of(line: Line) -> tuple[str, str]:
 
 
 def network_in(line: Line, known: dict[tuple[str, str], str], options: Options) -> str:
-    said = options.network if _is_evm(line["account xpub"]) else ""
-    return known.get(account_of(line)) or network_of(line["currency ticker"]) or said
+    is_evm = _is_evm(line["account xpub"])
+    network = known.get(account_of(line), "")
+    return network or (options.network if is_evm else network_of(line["currency ticker"]))
 
 
 def _is_evm(account: str) -> bool:
@@ -172,10 +179,11 @@ def _movements(
                 "them in it. Export the file again."
             )
         return net_of_fee(amount.copy_negate() if amount else ZERO, fee if is_coin else None, asset)
-    # Whatever else an account did moved nothing of it but the fee.
+    if kind not in OUT | MOVES_NOTHING:
+        raise Unreadable(f"Operation Type {shown(kind)} is not known. Please report it.")
     paid = fee if fee is not None else amount
     movements = [Movement(ZERO, asset)]
-    if paid and (kind == "FEES" or fee):
+    if paid and kind != "NFT_IN" and (kind == "FEES" or fee):
         movements.append(Movement(paid.copy_negate(), NATIVE, "fee"))
     return movements
 

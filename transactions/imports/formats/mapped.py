@@ -117,12 +117,23 @@ def format_of(mapping: Mapping) -> AccountFile:
         return line.get(column_of.get(name, ""), "")
 
     def amount(line: Line, name: str) -> Decimal | None:
-        text = cell(line, name)
+        text, currency = cell(line, name), cell(line, name.replace("amount", "currency"))
         if mapping.decimal == ",":
             text = pointed(text, mapping.columns.get(name, name))
-        return cells.money(text, mapping.columns.get(name, name))
+        return cells.money(text, mapping.columns.get(name, name), currency)
+
+    def received(line: Line) -> Decimal | None:
+        value = amount(line, "received_amount")
+        if value is not None and value < 0:
+            column = mapping.columns["received_amount"]
+            raise cells.Unreadable(
+                f"{column} {cells.shown(f'{value:f}')} was received, and is negative. Write what "
+                "went out in the column of what was sent."
+            )
+        return value
 
     def size(line: Line, name: str) -> Decimal | None:
+        """What goes out is written with a minus or without."""
         value = amount(line, name)
         return value.copy_abs() if value is not None else None
 
@@ -133,7 +144,7 @@ def format_of(mapping: Mapping) -> AccountFile:
             [
                 *move(amount(line, "amount"), cell(line, "currency"), "The currency"),
                 *swap(
-                    size(line, "received_amount"),
+                    received(line),
                     cell(line, "received_currency"),
                     size(line, "sent_amount"),
                     cell(line, "sent_currency"),

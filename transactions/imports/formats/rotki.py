@@ -32,7 +32,7 @@ TYPES = {
     "donation": (True, "donation"),
     "fee": (True, "fee"),
 }
-# On Ethereum, as their issuers name them.
+# Tokens of Ethereum, as their issuers name them.
 KNOWN = {
     "0xdac17f958d2ee523a2206206994597c13d831ec7": "USDT",
     "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48": "USDC",
@@ -43,7 +43,8 @@ KNOWN = {
     "0x514910771af9ca656af840dff83e8264ecf986ca": "LINK",
 }
 _identifier = re.compile(
-    r"eip155:[0-9]+/(?:erc20|erc721|erc1155):(0x[0-9a-fA-F]{40})(?:/([0-9]+))?"
+    r"eip155:(?P<chain>[0-9]+)/(?:erc20|erc721|erc1155):"
+    r"(?P<contract>0x[0-9a-fA-F]{40})(?:/(?P<number>[0-9]+))?"
 ).fullmatch
 
 
@@ -57,8 +58,10 @@ def code(text: str) -> str:
     found = _identifier(text)
     if not found:
         return text
-    name = KNOWN.get(found[1].lower(), found[1])
-    return f"{name}#{found[2]}" if found[2] else name
+    if found["chain"] != "1":  # of which the same contract is another token
+        return text
+    name = KNOWN.get(found["contract"].lower(), found["contract"])
+    return f"{name}#{found['number']}" if found["number"] else name
 
 
 def read_event(line: Line, context: Context) -> Told:

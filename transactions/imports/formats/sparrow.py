@@ -176,11 +176,16 @@ def _row(record: Record, line: dict[str, str], unit: int, zone: tzinfo, now: dat
 
 def _bitcoin(text: str, column: str, unit: int) -> Decimal | None:
     """Bitcoin; a comma before the decimals, which is one of Sparrow's settings, is a point."""
+    if unit == 0 and "," in text and _grouped(text):
+        raise Unreadable(
+            f"{column} {shown(text)} is no amount of bitcoin, which has eight decimals: a "
+            "spreadsheet has written it anew. Export the file again."
+        )
     if unit == 0 and text.count(",") == 1 and "." not in text:
         text = text.replace(",", ".")
     value = cells.number(text, column, thousands=unit != 0)
-    if unit and value and value % 1:
-        raise Unreadable(f"{column} {shown(text)} is a part of a satoshi. Export the file again.")
+    if unit and ("." in text or (value and value % 1)):
+        raise Unreadable(f"{column} {shown(text)} is no number of satoshis. Export the file again.")
     # Satoshis are few enough for any precision.
     return value.scaleb(unit) if value else value
 

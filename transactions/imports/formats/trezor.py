@@ -1,16 +1,20 @@
 """Trezor Suite's transactions: Export, as CSV, in its three generations.
 
 A line is an output: of a transaction with several the fee stands in one of them, and never on
-what came in. `Timestamp` is in Unix seconds; the oldest generation has `Date & Time` instead, whose
+what came in. What several outputs brought in came in at once, as other wallets have it.
+`Timestamp` is in Unix seconds; the oldest generation has `Date & Time` instead, whose
 zone is asked for. Tokens are told by their symbol alone; the network is that of the account, whose
 coin the fees are in. Source: files that people published.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from itertools import groupby
 
+from contacts.networks import NETWORKS
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import ZERO, Unreadable, shown
 from transactions.imports.formats.electrum import lines_of
@@ -39,6 +43,7 @@ NEW = {"timestamp", "type", "transaction id", "fee", "address", "amount", "amoun
 OLDEST = {"date & time", "type", "transaction id", "addresses", "fee", "total"}
 OUT, IN = {"SENT"}, {"RECV", "RECEIVED"}
 MOVES_NOTHING = {"SELF", "FAILED", "JOINT", "CONTRACT", "UNKNOWN"}
+OTHER_EVM = {slug for slug, one in NETWORKS.items() if one.family == "evm"} - {"ethereum"}
 _token_id = re.compile(r"ID ([0-9]+)").fullmatch
 _with_unit = re.compile(r"([+-]?[0-9][0-9.,]*) ?([A-Za-z]*)").fullmatch
 
@@ -59,6 +64,12 @@ class TransactionsFile:
         if not options.wallet:
             text = "Which wallet is the file of? Give it a name, such as Trezor."
             found.append(Question("wallet", text))
+        if (coin := coin_without_network(table)) and not options.network:
+            text = (
+                f"On which network is the {coin} of the file? No fee tells whether it is its own "
+                "coin or a token."
+            )
+            found.append(Question("network", text, (network_of(coin), "ethereum")))
         if is_oldest(table) and not options.timezone:
             example = next((line["date & time"] for line in lines_of(table)), "")
             text = f"In which time zone was the file exported? It has times such as {example}."
@@ -73,7 +84,7 @@ class TransactionsFile:
         if questions := self.questions(table, options):
             raise FileError(" ".join(question.text for question in questions))
         zone = options.timezone or UTC
-        network = "" if is_oldest(table) else network_of_fees(table)
+        network = "" if is_oldest(table) else network_of_fees(table) or options.network
         order = cells.order_of(times_of(table)) or options.date_order
 
         def read(record: Record) -> Row:
@@ -82,8 +93,28 @@ class TransactionsFile:
                 return old_row(record, line, zone, order)
             return new_row(record, line, network)
 
-        rows: Iterator[Row | Rejected] = rows_of(table, read)
-        return Reading(options, rows)
+        return Reading(options, received_at_once(rows_of(table, read)))
+
+
+def received_at_once(rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:
+    """The first of several lines of what came in has it all."""
+    for key, alike in groupby(rows, _receipt):
+        first, *others = alike
+        if key and others and isinstance(first, Row):
+            moved = [row.movements[0] for row in (first, *others) if isinstance(row, Row)]
+            # A chain's coins are too few for more digits than a sum has.
+            total = cells.number(f"{sum((one.amount for one in moved), ZERO):f}", "Amount")
+            yield replace(first, movements=(replace(moved[0], amount=total or ZERO),))
+            yield from (replace(row, movements=()) for row in others if isinstance(row, Row))
+        else:
+            yield from (first, *others)
+
+
+def _receipt(row: Row | Rejected) -> tuple[str, str] | None:
+    if isinstance(row, Rejected) or len(row.movements) > 1:
+        return None
+    (moved,) = row.movements
+    return (row.network, row.txid) if moved.asset == NATIVE and moved.amount > 0 else None
 
 
 def is_oldest(table: Table) -> bool:
@@ -98,6 +129,14 @@ def network_of_fees(table: Table) -> str:
     """The network that all fees of the file are of; empty where there is none, or several."""
     found = {network_of(line.get("fee unit", "")) for line in lines_of(table)} - {""}
     return found.pop() if len(found) == 1 else ""
+
+
+def coin_without_network(table: Table) -> str:
+    """The ticker of a coin that can be a token of Ethereum as well, in a file without fees."""
+    if is_oldest(table) or network_of_fees(table):
+        return ""
+    units = (line["amount unit"] for line in lines_of(table) if not line["fee unit"])
+    return next((one for one in units if network_of(one) in OTHER_EVM), "")
 
 
 def new_row(record: Record, line: Line, network_of_file: str) -> Row:
