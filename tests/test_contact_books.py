@@ -308,3 +308,11 @@ def test_names_that_only_look_alike_are_two_contacts() -> None:
     make_contact("STRASSE", note="ours")
     carry_out("name,note\nStraße,theirs\n".encode(), default="merge")
     assert contacts() == {"STRASSE": ("ours", []), "Straße": ("theirs", [])}
+
+
+def test_line_of_anothers_book_without_an_address_is_rejected() -> None:
+    plan = carry_out(b"address,name,chainId\n,Nobody,1\n")
+    assert [reason for _, reason in plan.rejected] == [
+        "The address is missing. Write it into the line, or remove the line."
+    ]
+    assert contacts() == {}

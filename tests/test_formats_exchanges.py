@@ -1,9 +1,11 @@
 """Files of exchanges and of portfolio programs: what their lines moved, line by line."""
 
-import pytest
-from files import FORMAT_OPTIONS, rows, sample, sample_lines
+from zoneinfo import ZoneInfo
 
-from transactions.imports.rows import Options
+import pytest
+from files import FORMAT_OPTIONS, records, rows, sample, sample_lines
+
+from transactions.imports.rows import Options, Row
 
 FILES = {
     "coinbase.csv": (
@@ -234,3 +236,30 @@ def test_decimal_mark_of_cointracking_is_that_of_the_whole_file(
     ]
     read = rows("\n".join([header, *lines]).encode(), FORMAT_OPTIONS["exchanges"])
     assert [f"{row.movements[0].amount:f}" for row in read] == told
+
+
+@pytest.mark.parametrize(
+    "content", [sample("cointracking.csv"), sample("generic-exchange.csv").replace(b" UTC", b"")]
+)
+def test_line_is_the_same_whatever_time_zone_it_is_believed_to_be_of(content: bytes) -> None:
+    zones = [ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")]
+    read = [
+        [
+            one
+            for one in records(content, Options(wallet="Mine", timezone=zone))
+            if isinstance(one, Row)
+        ]
+        for zone in zones
+    ]
+    first, second = ([row.external_id for row in rows] for rows in read)
+    assert first == second
+    assert [row.timestamp for row in read[0]] != [row.timestamp for row in read[1]]
+
+
+def test_deposits_from_within_binance_are_told_apart() -> None:
+    header = "Date(UTC+0),Coin,Network,Amount,Address,TXID,Status"
+    lines = [
+        f"2024-0{month}-02 03:04:05,BTC,BTC,1.5,,Off-chain transfer,Completed" for month in (3, 4)
+    ]
+    first, second = rows("\n".join([header, *lines]).encode(), Options())
+    assert first.external_id != second.external_id

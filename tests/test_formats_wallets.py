@@ -227,3 +227,42 @@ def test_amount_that_electrum_does_not_tell_is_not_nothing(value: str) -> None:
     assert reasons(content.replace(b"No Data", b""), options) == [
         "Line 2: there is no amount. Export the file again."
     ]
+
+
+def test_token_that_is_called_as_a_coin_does_not_tell_the_network() -> None:
+    header = sample("ledger-live.csv").splitlines()[0].decode()
+    own = "0xa11ce0000000000000000000000000000000a11c"
+    lines = [
+        f"2024-01-10T10:00:00.000Z,Confirmed,{told},,0x{number * 64},{account},{own},USD,1,1"
+        for told, number, account in (
+            ("MATIC,IN,5", "1", "Ethereum 1"),
+            ("USDC,IN,7", "2", "Polygon 1"),
+        )
+    ]
+    content = "\n".join([header, *lines]).encode()
+    (question,) = questions(content, Options())
+    assert question.text.startswith("On which network are the tokens of Ethereum 1 and Polygon 1")
+    read = rows(content, Options(network="ethereum"))
+    assert [(row.network, moved(row)) for row in read] == [
+        ("ethereum", [("5", "transfer", "MATIC")]),
+        ("ethereum", [("7", "transfer", "USDC")]),
+    ]
+
+
+def test_coin_that_can_be_a_token_too_is_asked_about_where_no_fee_tells() -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    content = trezor_lines(RECEIVED.format("25,BNB"))
+    (question,) = questions(content, options)
+    assert (question.option, question.choices) == ("network", ("bsc", "ethereum"))
+    (own,) = rows(content, replace(options, network="bsc"))
+    (token,) = rows(content, replace(options, network="ethereum"))
+    assert (moved(own), moved(token)) == (
+        [("25", "transfer", "native")],
+        [("25", "transfer", "BNB")],
+    )
+
+
+def test_confirmation_that_btcpay_does_not_know_is_rejected() -> None:
+    content = sample("btcpay.csv").replace(b"true", b"maybe", 1)
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    assert "Is Confirmed 'maybe' is neither True nor False." in reasons(content, options)[0]

@@ -431,3 +431,26 @@ def test_page_refuses_what_is_no_file_of_labels(editor: Client) -> None:
 def test_viewer_imports_no_labels(client: Client) -> None:
     client.force_login(make_user("Viewers"))
     assert client.get("/labels/import/").status_code == 403
+
+
+def test_records_of_two_wallets_are_both_kept() -> None:
+    lines = [tx(A, "Rent", origin="w1"), tx(A, "Rent", origin="w2")]
+    for line in lines:
+        assert carry_out(content(line)).left == 0
+    assert exported() == lines
+
+
+@pytest.mark.parametrize(("choice", "kept"), [("keep", [0]), ("replace", [1]), ("merge", [0, 1])])
+def test_field_that_two_files_tell_otherwise_is_a_conflict(choice: str, kept: list[int]) -> None:
+    lines = [
+        f'{{"type":"output","ref":"{A}:1","label":"Out","spendable":false}}',
+        f'{{"type":"output","ref":"{A}:1","label":"Out","spendable":true}}',
+    ]
+    carry_out(content(lines[0]))
+    (change,) = plan_of(content(lines[1])).changes
+    assert (change.outcome, change.remark) == (
+        "conflict",
+        "spendable: false here, true in the file",
+    )
+    carry_out(content(lines[1]), default=choice)
+    assert exported() == [lines[number] for number in kept]
