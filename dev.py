@@ -247,7 +247,7 @@ def test(binaries: str | None, with_browser: bool, pytest_arguments: Sequence[st
             "install Chromium or Google Chrome, so that it is found on PATH, then try again."
         )
     # The whole suite is shared out among the processors.
-    arguments = pytest_arguments or ["-n", "logical", "--dist", "loadfile"]
+    arguments = pytest_arguments or ["-n", "logical", "--dist", "worksteal"]
     os.execv(PYTHON, [str(PYTHON), "-m", "pytest", *arguments])
 
 

@@ -51,12 +51,13 @@ def in_every_order(files: dict[str, list[Any]]) -> list[str]:
     """The entries, which are the same whichever file comes first and however often each."""
     found: dict[str, Any] = {}
     for order in permutations(files):
-        for names in (order, order + order):
-            with transaction.atomic():
-                for name in names:
+        with transaction.atomic():
+            for time in ("once", "twice"):
+                for name in order:
                     load(*files[name])
-                found["".join(names)] = (entries(), Transaction.objects.get(txid=HASH).type)
-                transaction.set_rollback(True)
+                told = entries(), Transaction.objects.get(txid=HASH).type
+                found[f"{' '.join(order)} {time}"] = told
+            transaction.set_rollback(True)
     first = next(iter(found.values()))
     assert found == dict.fromkeys(found, first)
     return list(first[0])
