@@ -193,24 +193,28 @@ COVER = """
             counterparty_id
         ) OVER (PARTITION BY transaction_id, wallet_id, asset_id, amount) AS is_covered
         FROM fact f JOIN transactions_asset a ON a.id = f.asset_id
+    ), paid AS (
+        SELECT transaction_id, wallet_id, asset_id, sum(amount) AS fee, min(line) AS line
+        FROM (
+            SELECT transaction_id, wallet_id, asset_id, kind, amount, line FROM told_entry
+            UNION ALL
+            SELECT transaction_id, wallet_id, asset_id, kind, amount, NULL FROM transactions_entry
+            WHERE transaction_id IN (SELECT id FROM mixed)
+        ) one
+        WHERE kind = 'fee' GROUP BY transaction_id, wallet_id, asset_id
     ), net AS (
-        SELECT s.transaction_id, s.wallet_id, s.asset_id, count(s.counterparty_id) AS sides,
-            sum(s.amount) FILTER (WHERE s.counterparty_id IS NOT NULL) AS amount,
-            sum(s.amount) FILTER (WHERE NOT s.is_covered) AS total, coalesce((
-                SELECT sum(fee.amount) FROM (
-                    SELECT transaction_id, wallet_id, asset_id, kind, amount FROM told_entry
-                    UNION ALL
-                    SELECT transaction_id, wallet_id, asset_id, kind, amount
-                    FROM transactions_entry
-                ) fee
-                WHERE fee.kind = 'fee' AND (fee.transaction_id, fee.wallet_id, fee.asset_id)
-                    = (s.transaction_id, s.wallet_id, s.asset_id)
-            ), 0) AS fee
-        FROM sided s WHERE s.asset_kind = 'native'
-        GROUP BY s.transaction_id, s.wallet_id, s.asset_id
+        SELECT transaction_id, wallet_id, asset_id, count(counterparty_id) AS sides,
+            sum(amount) FILTER (WHERE counterparty_id IS NOT NULL) AS amount,
+            sum(amount) FILTER (WHERE NOT is_covered) AS total, min(line) AS line
+        FROM sided WHERE asset_kind = 'native'
+        GROUP BY transaction_id, wallet_id, asset_id
         HAVING count(*) > 1
+    ), net_and_fee AS (
+        SELECT n.transaction_id, n.wallet_id, n.asset_id, n.sides, n.amount, n.total,
+            coalesce(paid.fee, 0) AS fee, coalesce(n.line, paid.line) AS by_line
+        FROM net n LEFT JOIN paid USING (transaction_id, wallet_id, asset_id)
     ), whole AS (
-        SELECT s.* FROM sided s JOIN net n
+        SELECT s.*, n.by_line FROM sided s JOIN net_and_fee n
             ON (n.transaction_id, n.wallet_id, n.asset_id)
                 = (s.transaction_id, s.wallet_id, s.asset_id)
         WHERE s.counterparty_id IS NULL AND s.ordinal = 0 AND NOT s.is_covered AND (
@@ -252,11 +256,7 @@ COVER = """
     FROM sided WHERE is_covered
     UNION ALL
     SELECT w.transaction_id, w.wallet_id, w.asset_id, w.counterparty_id, w.amount, w.ordinal,
-        w.source, (
-            SELECT min(line) FROM told_entry told
-            WHERE (told.transaction_id, told.wallet_id, told.asset_id)
-                = (w.transaction_id, w.wallet_id, w.asset_id)
-        ), a.symbol || ', which was the sum'
+        w.source, w.by_line, a.symbol || ', which was the sum'
     FROM whole w JOIN transactions_asset a ON a.id = w.asset_id
     UNION ALL
     SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
