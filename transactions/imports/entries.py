@@ -167,7 +167,10 @@ MIXED = """
 # told with theirs, or of the fee and another. Depends on all that was ever told, and on no order.
 COVER = """
     CREATE TEMP TABLE fact ON COMMIT DROP AS
-    SELECT DISTINCT ON (
+    SELECT f.*, a.kind AS asset_kind, a.code, counterparty_id IS NULL AND ordinal < count(
+        counterparty_id
+    ) OVER (PARTITION BY transaction_id, wallet_id, asset_id, amount) AS is_covered
+    FROM (SELECT DISTINCT ON (
         transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal
     ) * FROM (
         SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
@@ -185,15 +188,12 @@ COVER = """
         FROM told_entry e
         WHERE e.transaction_id IN (SELECT id FROM mixed) AND e.kind = 'transfer'
     ) one
-    ORDER BY transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source;
+    ORDER BY transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source
+    ) f JOIN transactions_asset a ON a.id = f.asset_id;
+    ANALYZE fact;
 
-    CREATE TEMP TABLE covered ON COMMIT DROP AS
-    WITH sided AS (
-        SELECT f.*, a.kind AS asset_kind, a.code, counterparty_id IS NULL AND ordinal < count(
-            counterparty_id
-        ) OVER (PARTITION BY transaction_id, wallet_id, asset_id, amount) AS is_covered
-        FROM fact f JOIN transactions_asset a ON a.id = f.asset_id
-    ), paid AS (
+    CREATE TEMP TABLE net ON COMMIT DROP AS
+    WITH paid AS (
         SELECT transaction_id, wallet_id, asset_id, sum(amount) AS fee, min(line) AS line
         FROM (
             SELECT transaction_id, wallet_id, asset_id, kind, amount, line FROM told_entry
@@ -202,40 +202,42 @@ COVER = """
             WHERE transaction_id IN (SELECT id FROM mixed)
         ) one
         WHERE kind = 'fee' GROUP BY transaction_id, wallet_id, asset_id
-    ), net AS (
+    ), moved AS (
         SELECT transaction_id, wallet_id, asset_id, count(counterparty_id) AS sides,
             sum(amount) FILTER (WHERE counterparty_id IS NOT NULL) AS amount,
             sum(amount) FILTER (WHERE NOT is_covered) AS total, min(line) AS line
-        FROM sided WHERE asset_kind = 'native'
+        FROM fact WHERE asset_kind = 'native'
         GROUP BY transaction_id, wallet_id, asset_id
         HAVING count(*) > 1
-    ), net_and_fee AS (
-        SELECT n.transaction_id, n.wallet_id, n.asset_id, n.sides, n.amount, n.total,
-            coalesce(paid.fee, 0) AS fee, coalesce(n.line, paid.line) AS by_line
-        FROM net n LEFT JOIN paid USING (transaction_id, wallet_id, asset_id)
-    ), whole AS (
-        SELECT s.*, n.by_line FROM sided s JOIN net_and_fee n
+    )
+    SELECT moved.transaction_id, moved.wallet_id, moved.asset_id, moved.sides, moved.amount,
+        moved.total, coalesce(paid.fee, 0) AS fee, coalesce(moved.line, paid.line) AS by_line
+    FROM moved LEFT JOIN paid USING (transaction_id, wallet_id, asset_id);
+    ANALYZE net;
+
+    CREATE TEMP TABLE covered ON COMMIT DROP AS
+    WITH whole AS (
+        SELECT s.*, n.by_line FROM fact s JOIN net n
             ON (n.transaction_id, n.wallet_id, n.asset_id)
                 = (s.transaction_id, s.wallet_id, s.asset_id)
+        LEFT JOIN fact other
+            ON (other.transaction_id, other.wallet_id, other.asset_id, other.amount, other.ordinal)
+                = (s.transaction_id, s.wallet_id, s.asset_id, s.amount - n.fee, 0)
+            AND other.counterparty_id IS NULL AND n.fee <> 0
         WHERE s.counterparty_id IS NULL AND s.ordinal = 0 AND NOT s.is_covered AND (
             (n.sides > 1 AND s.amount = n.amount)
             OR (n.sides > 0 AND n.fee <> 0 AND s.amount = n.amount + n.fee)
             OR (n.sides > 0 AND s.amount IN (n.total - s.amount, n.total - s.amount + n.fee))
-            OR (n.fee <> 0 AND EXISTS (
-                SELECT FROM sided other
-                WHERE (other.transaction_id, other.wallet_id, other.asset_id)
-                        = (s.transaction_id, s.wallet_id, s.asset_id)
-                    AND other.counterparty_id IS NULL AND other.amount = s.amount - n.fee
-            ))
+            OR other.transaction_id IS NOT NULL
         )
     ), contract AS (
         SELECT token.transaction_id, token.wallet_id, token.amount, known.code,
             count(*) AS movements, array_agg(token.counterparty_id) AS sides,
             min(token.line) AS line
-        FROM sided token JOIN ({SYMBOLS}) known ON known.asset_id = token.asset_id
+        FROM fact token JOIN ({SYMBOLS}) known ON known.asset_id = token.asset_id
         WHERE token.asset_kind = 'token' AND NOT token.is_covered
             AND token.transaction_id IN (
-                SELECT transaction_id FROM sided WHERE asset_kind = 'exchange'
+                SELECT transaction_id FROM fact WHERE asset_kind = 'exchange'
             )
         GROUP BY token.transaction_id, token.wallet_id, token.amount, known.code
     ), by_code AS (
@@ -244,7 +246,7 @@ COVER = """
                 of_code ORDER BY f.counterparty_id = ANY (c.sides) DESC NULLS LAST,
                     f.counterparty_id IS NULL DESC, other.value COLLATE "C", f.ordinal
             ) AS place
-        FROM sided f
+        FROM fact f
         JOIN contract c ON (c.transaction_id, c.wallet_id, c.amount, c.code)
             = (f.transaction_id, f.wallet_id, f.amount, f.code)
         LEFT JOIN contacts_address other ON other.id = f.counterparty_id
@@ -253,7 +255,7 @@ COVER = """
     )
     SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
         NULL::integer AS by_line, '' AS what
-    FROM sided WHERE is_covered
+    FROM fact WHERE is_covered
     UNION ALL
     SELECT w.transaction_id, w.wallet_id, w.asset_id, w.counterparty_id, w.amount, w.ordinal,
         w.source, w.by_line, a.symbol || ', which was the sum'
