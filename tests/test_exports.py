@@ -1,6 +1,7 @@
 """Downloads of the filtered list: whole, exact, safe in a spreadsheet, and the way back."""
 
 import csv
+import json
 from io import BytesIO, StringIO
 from typing import Any
 
@@ -119,6 +120,32 @@ def test_file_that_was_cut_short_is_refused() -> None:
         with pytest.raises(FileError, match=r"cut short|a quote opens"):
             bring_in(cut)
         assert not ImportBatch.objects.filter(status="imported").exists()
+
+
+@pytest.mark.parametrize("name", ["json", "bip329"])
+def test_lines_that_were_cut_short_are_no_json(viewer: Client, name: str) -> None:
+    for number in range(300):
+        make_transaction(note=f"{number} {'x' * (number + 300)}", network="bitcoin")
+    answer = viewer.get(f"/transactions/export/?format={name}")
+    parts = [part.decode() for part in answer.streaming_content]  # type: ignore[attr-defined]
+    assert len(parts) > 1
+    for end in range(1, len(parts)):
+        *whole, last = "".join(parts[:end]).splitlines()
+        assert all(json.loads(line) for line in whole)
+        with pytest.raises(ValueError, match="Unterminated|Expecting"):
+            json.loads(last)
+    lines = "".join(parts).splitlines()
+    assert len([json.loads(line) for line in lines]) == 300
+
+
+def test_text_that_no_cell_holds_says_so_in_the_workbook() -> None:
+    make_transaction(labels=[f"{n} {'x' * 90}" for n in range(400)])
+    make_transaction(labels=["Rent"])
+    content = b"".join(FORMATS["xlsx"].make(Transaction.objects.all()))
+    labels = {row[-2].value for row in load_workbook(BytesIO(content)).active.iter_rows(min_row=2)}
+    [cut] = labels - {"Rent"}
+    assert cut.endswith("x … (cut here: a cell holds no more; the CSV has all of it)")
+    assert len(cut) == 32_767
 
 
 def test_workbook_that_was_cut_does_not_open() -> None:

@@ -30,6 +30,7 @@ FULL_COLUMNS = (
 CHUNK = 64 * 1024
 _unfit = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # in no workbook
 MAX_CELL = 32_767  # what a cell of a spreadsheet holds
+CUT = " … (cut here: a cell holds no more; the CSV has all of it)"
 
 
 def time_of(row: Row) -> str:
@@ -186,6 +187,30 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     yield buffer.getvalue()
 
 
+def fit(text: str) -> str:
+    """What a workbook's cell can hold of it."""
+    text = _unfit.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if len(text) <= MAX_CELL else text[: MAX_CELL - len(CUT)] + CUT
+
+
+def ending_within_lines(lines: Iterable[str]) -> Iterator[str]:
+    """The file in parts of some 64 KB, of which all but the last end in the middle of a line.
+
+    Their lines are records that have no place for a number, so a file without its last parts would
+    else look whole: as it is, its last line is no JSON.
+    """
+    part, size = [], 0
+    for line in lines:
+        part.append(line)
+        size += len(line)
+        if size > CHUNK:
+            middle = len(line) // 2
+            part[-1] = line[:middle]
+            yield "".join(part)
+            part, size = [line[middle:]], len(line) - middle
+    yield "".join(part)
+
+
 def xlsx_chunks(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[bytes]:
     """A workbook, written to disk row by row and then sent; its directory comes last, so that a
     file that was cut does not open."""
@@ -196,9 +221,7 @@ def xlsx_chunks(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[bytes
         cells = []
         for column in columns:
             # As text: a number would be rounded to 15 digits.
-            cell = WriteOnlyCell(
-                sheet, _unfit.sub("\N{REPLACEMENT CHARACTER}", row.get(column, ""))[:MAX_CELL]
-            )
+            cell = WriteOnlyCell(sheet, fit(row.get(column, "")))
             cell.data_type = "s"
             cells.append(cell)
         sheet.append(cells)

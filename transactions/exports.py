@@ -20,6 +20,7 @@ from transactions.export_formats import (
     Row,
     csv_lines,
     csv_rows,
+    ending_within_lines,
     full_rows,
     xlsx_chunks,
 )
@@ -95,10 +96,17 @@ def xlsx_file(
         yield from xlsx_chunks(FULL_COLUMNS, numbered(queryset, full_rows))
 
 
+def json_file(queryset: QuerySet[Transaction], request: HttpRequest | None = None) -> Iterator[str]:
+    """The same as a download."""
+    return ending_within_lines(json_lines(queryset, request))
+
+
 def bip329(queryset: QuerySet[Transaction], request: HttpRequest | None = None) -> Iterator[str]:
     """The labels of Bitcoin's transactions; of the whole ledger also all that wallets told else."""
     with snapshot(request):
-        yield from labels.lines_for(queryset, with_rest=not queryset.query.where)
+        yield from ending_within_lines(
+            labels.lines_for(queryset, with_rest=not queryset.query.where)
+        )
 
 
 def rows(queryset: QuerySet[Transaction]) -> Iterator[Row]:
@@ -206,7 +214,7 @@ FORMATS = {
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ),
     "bip329": Format("Labels (BIP-329)", bip329, "labels.jsonl", "application/x-ndjson"),
-    "json": Format("JSON lines", json_lines, "transactions.jsonl", "application/x-ndjson"),
+    "json": Format("JSON lines", json_file, "transactions.jsonl", "application/x-ndjson"),
 }
 
 
