@@ -132,7 +132,7 @@ def test_lines_that_were_cut_short_are_no_json(viewer: Client, name: str) -> Non
     for end in range(1, len(parts)):
         *whole, last = "".join(parts[:end]).splitlines()
         assert all(json.loads(line) for line in whole)
-        with pytest.raises(ValueError, match="Unterminated|Expecting"):
+        with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
             json.loads(last)
     lines = "".join(parts).splitlines()
     assert len([json.loads(line) for line in lines]) == 300
