@@ -12,7 +12,7 @@ from factories import make_label, make_transaction, make_user
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook  # type: ignore[import-untyped]
-from test_importer import files, load
+from test_importer import ETH, OURS, OURS_TOO, fee, files, load, moved, row
 
 from contacts.models import Address, Contact
 from transactions.export_formats import joined
@@ -105,6 +105,36 @@ def test_every_kind_of_asset_and_wallet_comes_back() -> None:
     batch = bring_in(content)
     assert [line.detail for line in batch.lines.filter(outcome="rejected")] == []
     assert ledger() == before
+
+
+@pytest.mark.parametrize("type_", ["", "gift", "donation"])
+def test_type_that_the_movements_tell_still_follows_from_them_once_it_came_back(type_: str) -> None:
+    mine = row(moved(-5, ETH, OURS_TOO), fee(), type=type_)
+    theirs = row(moved(5, ETH, OURS), wallet=OURS_TOO)
+    load(mine)
+    content = exported()
+    assert f",{type_ or 'send'}," in content
+    load(theirs)
+    before = ledger()
+    assert json.loads(before[0])["type"] == (type_ or "self")
+    for order in (0, 1):
+        empty_the_ledger()
+        if order:
+            load(theirs)
+        bring_in(content)
+        if not order:
+            load(theirs)
+        assert ledger() == before
+
+
+def test_only_fee_comes_back_as_the_call_that_its_movement_beside_makes_a_spend() -> None:
+    load(row(fee()))
+    content = exported()
+    empty_the_ledger()
+    bring_in(content)
+    assert Transaction.objects.get().type == "call"
+    load(row(moved(-5), fee()))
+    assert Transaction.objects.get().type == "send"
 
 
 # Whole

@@ -290,6 +290,57 @@ TOLD_LINES = """
     WHERE l.reason IS NULL;
     ANALYZE told_line;
 """
+# Fees do not make a type. One asset's movements add up over all wallets, so what only went from
+# one of ours to another is `self`, and so is a zero one whose other side is a wallet of the
+# transaction; whether an address is a wallet of another transaction must not matter.
+TYPES = """
+    WITH entry AS (
+        {ENTRIES}
+    ), net AS (
+        SELECT transaction_id, asset_id, sum(amount) AS amount, bool_or(amount <> 0) AS has_moved
+        FROM entry WHERE kind = 'transfer' GROUP BY transaction_id, asset_id
+    ), shape AS (
+        SELECT transaction_id, bool_or(amount > 0) AS has_in, bool_or(amount < 0) AS has_out,
+            bool_or(has_moved) AS has_moved
+        FROM net GROUP BY transaction_id
+    ), own AS (
+        SELECT DISTINCT seen.transaction_id FROM entry seen
+        JOIN transactions_wallet w ON w.address_id = seen.counterparty_id
+        JOIN entry ours ON ours.transaction_id = seen.transaction_id AND ours.wallet_id = w.id
+        WHERE seen.kind = 'transfer' AND seen.amount = 0
+    )
+    SELECT transaction_id, CASE
+        WHEN has_in AND has_out THEN 'trade' WHEN has_in THEN 'receive' WHEN has_out THEN 'send'
+        WHEN has_moved OR own.transaction_id IS NOT NULL THEN 'self' ELSE 'call' END AS type
+    FROM shape LEFT JOIN own USING (transaction_id)
+"""
+# A type that the file's own movements make as well is no more than they tell: another file can tell
+# the other side of them.
+PLAIN_TYPES = """
+    UPDATE told_line l SET type = '' FROM (
+        SELECT DISTINCT number FROM told_line
+        WHERE type IN ('send', 'receive', 'self', 'trade', 'call')
+    ) told LEFT JOIN ({TYPES}) made ON made.transaction_id = told.number
+    WHERE l.number = told.number AND l.type = coalesce(made.type, 'call');
+""".replace(
+    "{TYPES}",
+    TYPES.replace(
+        "{ENTRIES}",
+        """
+        SELECT l.number AS transaction_id, m.wallet_id, a.id AS asset_id,
+            c.id AS counterparty_id, m.kind,
+            CASE WHEN l.status = 'failed' THEN 0 ELSE m.amount END AS amount
+        FROM told_line l JOIN told_movement m USING (line)
+        JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
+            AND a.token_id = m.token_id AND a.kind = m.asset_kind
+        LEFT JOIN contacts_address c ON c.family = m.family AND c.value = m.counterparty
+        WHERE l.number IN (
+            SELECT number FROM told_line
+            WHERE type IN ('send', 'receive', 'self', 'trade', 'call')
+        )
+        """,
+    ),
+)
 # Each transaction as it is to be, beside what the ledger has of it (`old_…`).
 TOLD_TRANSACTIONS = """
     CREATE TEMP TABLE settled_transaction ON COMMIT DROP AS
@@ -336,30 +387,6 @@ TOLD_TRANSACTIONS = """
     ) AS id
     FROM (SELECT * FROM settled ORDER BY timestamp, number) settled;
     ANALYZE settled_transaction;
-"""
-# Fees do not make a type. One asset's movements add up over all wallets, so what only went from
-# one of ours to another is `self`, and so is a zero one whose other side is a wallet of the
-# transaction; whether an address is a wallet of another transaction must not matter.
-TYPES = """
-    WITH entry AS (
-        {ENTRIES}
-    ), net AS (
-        SELECT transaction_id, asset_id, sum(amount) AS amount, bool_or(amount <> 0) AS has_moved
-        FROM entry WHERE kind = 'transfer' GROUP BY transaction_id, asset_id
-    ), shape AS (
-        SELECT transaction_id, bool_or(amount > 0) AS has_in, bool_or(amount < 0) AS has_out,
-            bool_or(has_moved) AS has_moved
-        FROM net GROUP BY transaction_id
-    ), own AS (
-        SELECT DISTINCT seen.transaction_id FROM entry seen
-        JOIN transactions_wallet w ON w.address_id = seen.counterparty_id
-        JOIN entry ours ON ours.transaction_id = seen.transaction_id AND ours.wallet_id = w.id
-        WHERE seen.kind = 'transfer' AND seen.amount = 0
-    )
-    SELECT transaction_id, CASE
-        WHEN has_in AND has_out THEN 'trade' WHEN has_in THEN 'receive' WHEN has_out THEN 'send'
-        WHEN has_moved OR own.transaction_id IS NOT NULL THEN 'self' ELSE 'call' END AS type
-    FROM shape LEFT JOIN own USING (transaction_id)
 """
 TOLD_TYPES = """
     CREATE TEMP TABLE told_type ON COMMIT DROP AS
@@ -673,8 +700,9 @@ def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:
     """What the staged tables tell, beside what the ledger has; makes what they refer to."""
     wait_for_others(cursor)
     run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, MADE, ADD_WALLETS, TOLD_MOVEMENTS)
-    run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, TOLD_TRANSACTIONS, TOLD_FEES)
-    run(cursor, parameters, TOLD_ENTRIES, MIXED, COVER, TOLD_TYPES, ADD_LABELS, ADD_CONTACTS)
+    run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, PLAIN_TYPES, TOLD_TRANSACTIONS)
+    run(cursor, parameters, TOLD_FEES, TOLD_ENTRIES, MIXED, COVER, TOLD_TYPES)
+    run(cursor, parameters, ADD_LABELS, ADD_CONTACTS)
     run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)
 
 
