@@ -132,6 +132,10 @@ FILES = {
         [
             "2024-01-31 13:45:00 | trade | -500 EUR, 0.01 BTC, fee -1.3 EUR",
             "2024-02-01 13:45:00 | withdrawal | -0.005 BTC, fee -0.0001 BTC",
+            (
+                "REJECTED Line 4: a withdrawal without Outgoing Amount. Write the amount in its "
+                "column."
+            ),
         ],
     ),
     "rotki-events.csv": (

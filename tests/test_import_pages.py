@@ -510,6 +510,25 @@ def test_file_and_what_was_left_out_can_be_had_back(editor: Client) -> None:
     assert again.new == 1
 
 
+def test_what_was_left_out_of_our_own_download_can_be_mended_too(editor: Client) -> None:
+    own = b"Date,Received Amount,Received Currency,Note,Number\n"
+    lines = [
+        b'2024-05-01 12:00 UTC,1,BTC,"a\nb","1 of 3, line 1 of 1"',
+        b'2024-05-02 12:00 UTC,"1,5",BTC,"c\nd",',
+    ]
+    content = own + lines[0] + b"\n" + lines[1] + b'"2 of 3, line 1 of 1"\n'
+    content += b'2024-05-03 12:00 UTC,2,BTC,,"3 of 3, line 1 of 1"\n'
+    batch = another(content)
+    import_batch(batch, BytesIO(content))
+    assert (batch.new, batch.rejected) == (2, 1)
+    left = editor.get(f"{batch.get_absolute_url()}left-out/").content.decode()
+    header, line = "Date,Received Amount,Received Currency,Note", '"1,5",BTC,"c\nd"'
+    assert left == f"{header}\r\n2024-05-02 12:00 UTC,{line}\r\n"
+    again = another(left.replace('"1,5"', "1.5").encode())
+    import_batch(again, stored(again))
+    assert (again.new, again.rejected) == (1, 0)
+
+
 @pytest.mark.parametrize("also", ["x", "-1", "9" * 30])
 def test_what_cannot_be_chosen_is_refused(editor: Client, also: str) -> None:
     batch = make_batch()

@@ -411,3 +411,15 @@ def test_preview_shows_what_a_new_symbol_does_to_older_transactions() -> None:
     batch = load(row(moved(-1, USDC), txid=OTHER_HASH))
     (line,) = batch.lines.all()
     assert "takes the place of −5 USDC, whose contract was not told" in line.detail
+
+
+def test_preview_tells_that_a_file_calls_a_token_otherwise() -> None:
+    load(row(moved(-5, UNNAMED)))
+    batch = load(row(moved(-1, USDC), txid=OTHER_HASH), row(moved(-2, USDC), txid="0x" + "7" * 64))
+    first, second = batch.lines.order_by("number")
+    assert "; all of 0xcccc…cccc is called USDC from now on" in first.detail
+    assert (first.outcome, "called" in second.detail) == ("new", False)
+    batch = load(row(moved(-5, replace(USDC, symbol="USDX"))))
+    (line,) = batch.lines.all()
+    assert (line.outcome, line.detail) == ("changed", "all of USDC is called USDX from now on")
+    assert load(row(moved(-5, USDC))).known == 1

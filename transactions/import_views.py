@@ -19,6 +19,7 @@ from contacts.views import SeeOther
 from transactions.import_forms import PER_PAGE, AnswersForm, LinesForm, UndoForm, UploadForm
 from transactions.imports import progress
 from transactions.imports.files import stored
+from transactions.imports.formats.generic import GENERIC, without_numbers
 from transactions.imports.formats.mapped import PREFIX
 from transactions.imports.importer import CANCELLED, new_batch
 from transactions.imports.process import Running
@@ -277,6 +278,8 @@ def import_left_out(request: HttpRequest, pk: int) -> HttpResponse:
     left = (ImportLine.Outcome.REJECTED, ImportLine.Outcome.CONFLICT)
     lines = batch.lines.filter(outcome__in=left).order_by("number").values_list("raw", flat=True)
     text = "\r\n".join([batch.header, *lines, ""])
+    if batch.format == GENERIC.name:
+        text = without_numbers(text)
     return download(text.encode(), f"left out of {batch.file_name}")
 
 

@@ -243,7 +243,11 @@ ADD_ASSETS = """
     WHERE %(batch)s::bigint IS NOT NULL AND (told.symbol <> '' OR told.name <> '')
     ON CONFLICT DO NOTHING;
 
-    UPDATE transactions_asset known SET symbol = better.symbol, name = better.name FROM (
+    -- What is called otherwise from now on, since the files' names make one.
+    CREATE TEMP TABLE renamed ON COMMIT DROP AS
+    SELECT known.id, known.symbol AS old_symbol, better.symbol, better.name,
+        known.symbol = left(known.code, 6) || '…' || right(known.code, 4) AS was_nameless
+    FROM transactions_asset known JOIN (
         SELECT a.id, greatest(a.name COLLATE "C", told.name) AS name, coalesce(greatest(
             nullif(a.symbol, left(a.code, 6) || '…' || right(a.code, 4)) COLLATE "C",
             nullif(told.symbol, '')
@@ -251,9 +255,12 @@ ADD_ASSETS = """
         FROM told_asset told JOIN transactions_asset a
             ON (a.network, a.code, a.token_id, a.kind)
                 = (told.network, told.code, told.token_id, told.kind)
-    ) better
-    WHERE known.id = better.id AND NOT known.is_edited
+    ) better USING (id)
+    WHERE NOT known.is_edited
         AND (known.symbol, known.name) IS DISTINCT FROM (better.symbol, better.name);
+
+    UPDATE transactions_asset known SET symbol = renamed.symbol, name = renamed.name
+    FROM renamed WHERE known.id = renamed.id;
 """.replace("{SYMBOLS}", SYMBOLS)
 ADD_ADDRESSES = """
     WITH made AS (
@@ -516,6 +523,15 @@ ENTRY_CHANGES = """
         WHERE source = 'entry' AND what <> ''
     ) told
     WHERE line IS NOT NULL;
+
+    INSERT INTO told_change
+    SELECT min(m.line), 1500,
+        concat('all of ', r.old_symbol, ' is called ', r.symbol, ' from now on'),
+        CASE WHEN r.was_nameless THEN 'adds' ELSE 'changed' END
+    FROM renamed r JOIN transactions_asset a ON a.id = r.id JOIN told_movement m
+        ON (m.network, m.code, m.token_id, m.asset_kind) = (a.network, a.code, a.token_id, a.kind)
+        AND m.symbol = r.symbol
+    WHERE r.symbol <> r.old_symbol GROUP BY r.id, r.old_symbol, r.symbol, r.was_nameless;
 
     INSERT INTO told_change
     SELECT line, 2000, 'adds label ' || name, 'adds' FROM told_label WHERE known_id IS NOT NULL;

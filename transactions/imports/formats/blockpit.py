@@ -57,7 +57,17 @@ def columns(header: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
+# A side without which the line is not what it says.
+NEEDED = {"deposit": "incoming", "withdrawal": "outgoing"}
+
+
 def read_line(line: Line, context: Context) -> Told:
+    label = line["label"].casefold()
+    side = NEEDED.get(label)
+    if side and not line[f"{side} amount"]:
+        raise cells.Unreadable(
+            f"a {label} without {side.title()} Amount. Write the amount in its column."
+        )
     received, sent, fee = (
         cells.amount(line.get(f"{name} amount", ""), f"{name.title()} Amount")
         for name in ("incoming", "outgoing", "fee")
@@ -73,7 +83,7 @@ def read_line(line: Line, context: Context) -> Told:
             line.get("fee asset", ""),
         ),
         id=line.get("transaction id", "") or line.get("blockpit id", ""),
-        type=TYPES.get(line["label"].casefold(), "other"),
+        type=TYPES.get(label, "other"),
         note=cells.note_text(line.get("comment", ""), "Comment"),
         wallet=line["integration name"],
     )

@@ -5,6 +5,7 @@ address it is an on-chain transaction; without a network, one of a named account
 people in docs/import-formats.md.
 """
 
+import csv
 import hashlib
 import re
 from collections import Counter
@@ -14,6 +15,7 @@ from datetime import UTC
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
+from io import StringIO
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -374,6 +376,16 @@ def _check_end(table: Table, line_of: Callable[[list[str]], Line]) -> None:
             f"The file ends with line {shown(number)}, so that its end is missing: it was cut "
             "short. Download it again, or take the column Number out to import what is there."
         )
+
+
+def without_numbers(text: str) -> str:
+    """Our own CSV without the numbers of its lines, of which only some are here."""
+    header, *rows = csv.reader(StringIO(text, newline=""))
+    if "Number" not in header:
+        return text
+    place, out = header.index("Number"), StringIO()
+    csv.writer(out).writerows([*row[:place], *row[place + 1 :]] for row in [header, *rows])
+    return out.getvalue()
 
 
 def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, int]]) -> Row:
