@@ -222,13 +222,17 @@ class Word:
     wallets: Any
 
 
+# So many characters are looked up in the index, which takes longer with each; few addresses have
+# them, and those are looked at.
+LOOKED_FOR = 24
 LOOKED_UP = """
     (SELECT 'labels', id FROM transactions_label
         WHERE UPPER(name::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
     UNION ALL (SELECT 'contacts', id FROM contacts_contact
         WHERE UPPER(name::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
     UNION ALL (SELECT 'addresses', id FROM contacts_address
-        WHERE UPPER(value::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
+        WHERE UPPER(value::text) LIKE UPPER(%(beginning)s)
+            AND position(UPPER(%(text)s) IN UPPER(value::text)) > 0 LIMIT %(limit)s)
     UNION ALL (SELECT 'wallets', wallet.id
         FROM contacts_address address JOIN transactions_wallet wallet
         ON wallet.address_id = address.id
@@ -238,9 +242,17 @@ LOOKED_UP = """
 
 def looked_up(text: str) -> Word:
     """Where the word stands; `UPPER` as in the indexes of its parts, and in what Django asks."""
-    pattern = f"%{connection.ops.prep_for_like_query(text)}%"
+    pattern, beginning = (
+        f"%{connection.ops.prep_for_like_query(one)}%" for one in (text, text[:LOOKED_FOR])
+    )
+    told: dict[str, str | int] = {
+        "text": text,
+        "pattern": pattern,
+        "beginning": beginning,
+        "limit": MAX_IDS + 1,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(LOOKED_UP, {"pattern": pattern, "limit": MAX_IDS + 1})
+        cursor.execute(LOOKED_UP, told)
         rows = cursor.fetchall()
     ids: dict[str, list[int]] = {"labels": [], "contacts": [], "addresses": [], "wallets": []}
     for kind, pk in rows:

@@ -1,4 +1,4 @@
-"""The ledger's transactions as files: what each format makes of a row of `exports.rows`.
+"""The ledger's transactions as files: what each format makes of a row of `export_rows`.
 
 Texts are protected from spreadsheets, which our own import takes away again. Amounts are text,
 exact to the last digit.
@@ -8,17 +8,19 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
+from itertools import groupby
+from operator import attrgetter
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 
 from openpyxl import Workbook  # type: ignore[import-untyped]
 from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 
 from contacts.networks import NETWORKS
+from transactions.export_rows import Row, ToldAsset, ToldEntry
 from transactions.imports.formats.generic import KOINLY_COLUMNS, OWN_COLUMNS, TYPE_OF_LABEL
 from txsite.spreadsheets import protected
 
-Row = dict[str, Any]
 Cells = dict[str, str]
 
 COLUMNS = (*KOINLY_COLUMNS, *OWN_COLUMNS)
@@ -31,11 +33,6 @@ CHUNK = 64 * 1024
 _unfit = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # in no workbook
 MAX_CELL = 32_767  # what a cell of a spreadsheet holds
 CUT = " … (cut here: a cell holds no more; the CSV has all of it)"
-
-
-def time_of(row: Row) -> str:
-    moment = row["timestamp"]
-    return f"{moment:%Y-%m-%d %H:%M:%S}" + (f".{moment:%f}" if moment.microsecond else "")
 
 
 def joined(labels: Sequence[str]) -> str:
@@ -51,21 +48,21 @@ def magnitude(amount: str) -> str:
 
 def csv_rows(row: Row, number: str) -> list[Cells]:
     """A transaction as the lines that our generic format reads; each has what all of them share."""
-    coin = NETWORKS[row["network"]].symbol if row["network"] in NETWORKS else ""
-    lines = [line for entries in by_wallet(row) for line in lines_of(entries, coin)]
+    coin = NETWORKS[row.network].symbol if row.network in NETWORKS else ""
+    lines = [line for entries in by_wallet(row.entries) for line in lines_of(entries, coin)]
     shared = {
-        "Date": f"{time_of(row)} UTC",
-        "Label": TYPE_OF_LABEL.get(row["type"], ""),
-        "Description": protected(row["note"]),
-        "TxHash": protected(row["known_as"]),
-        "Account": "" if row["network"] else protected(row["of_wallet"]),
-        "Network": row["network"] or "",
-        "Status": row["status"],
-        "Type": row["type"],
-        "Method": protected(row["method"]),
-        "Block": "" if row["block"] is None else str(row["block"]),
-        "Labels": protected(joined(row["label_names"])),
-        "Contact": protected(row["contact_name"]),
+        "Date": f"{row.time} UTC",
+        "Label": TYPE_OF_LABEL.get(row.type, ""),
+        "Description": protected(row.note),
+        "TxHash": protected(row.known_as),
+        "Account": "" if row.network else protected(row.of_wallet),
+        "Network": row.network or "",
+        "Status": row.status,
+        "Type": row.type,
+        "Method": protected(row.method),
+        "Block": "" if row.block is None else str(row.block),
+        "Labels": protected(joined(row.labels)),
+        "Contact": protected(row.contact),
     }
     return [
         shared | line | {"Number": f"{number}, line {place} of {len(lines)}"}
@@ -73,100 +70,98 @@ def csv_rows(row: Row, number: str) -> list[Cells]:
     ]
 
 
-def by_wallet(row: Row) -> Iterator[list[Row]]:
-    wallets = dict.fromkeys(entry["wallet"] for entry in row["entry_objects"])
-    for wallet in wallets:
-        yield [entry for entry in row["entry_objects"] if entry["wallet"] == wallet]
+def by_wallet(entries: list[ToldEntry]) -> Iterator[list[ToldEntry]]:
+    """Entries are in the order of their wallets."""
+    for _, those in groupby(entries, attrgetter("wallet")):
+        yield list(those)
 
 
-def lines_of(entries: list[Row], coin: str) -> Iterator[Cells]:
+def lines_of(entries: list[ToldEntry], coin: str) -> Iterator[Cells]:
     """One wallet's movements: what went out beside what came in for it, then the rest, alone.
 
     `coin` is what files call the network's own, whatever people do.
     """
-    rest = [one for one in entries if one["kind"] != "fee"]
-    fees = [one for one in entries if one["kind"] == "fee"]
+    rest = [one for one in entries if one.kind != "fee"]
+    fees = [one for one in entries if one.kind == "fee"]
     while rest:
         one = rest.pop(0)
         other = next((two for two in rest if belongs(one, two)), None)
         if other:
             rest.remove(other)
-        with_fee = (
-            fees.pop(0) if fees and one["amount"] != "0" and fees[0]["amount"] != "0" else None
-        )
+        with_fee = fees.pop(0) if fees and one.amount != "0" and fees[0].amount != "0" else None
         yield line_of(coin, one, other, with_fee)
     for fee in fees:
         yield line_of(coin, fee)
 
 
-def belongs(one: Row, two: Row) -> bool:
+def belongs(one: ToldEntry, two: ToldEntry) -> bool:
     """Whether one went out and the other came in, with the same on the other side."""
-    signs = {entry["amount"].startswith("-") for entry in (one, two)}
-    has_moved = "0" not in (one["amount"], two["amount"])
-    return len(signs) == 2 and has_moved and one["counterparty"] == two["counterparty"]
+    signs = {entry.amount.startswith("-") for entry in (one, two)}
+    has_moved = "0" not in (one.amount, two.amount)
+    return len(signs) == 2 and has_moved and one.counterparty == two.counterparty
 
 
-def line_of(coin: str, *entries: Row | None) -> Cells:
+def line_of(coin: str, *entries: ToldEntry | None) -> Cells:
     line: Cells = {}
-    for entry in filter(None, entries):
-        line["Wallet"] = protected(entry["wallet"])
-        if entry["counterparty"]:
-            line["Counterparty"] = entry["counterparty"]
+    for entry in entries:
+        if entry is None:
+            continue
+        line["Wallet"] = protected(entry.wallet)
+        if entry.counterparty:
+            line["Counterparty"] = entry.counterparty
         side = "Received"
-        if entry["kind"] == "fee":
+        if entry.kind == "fee":
             side = "Fee"
-        elif entry["amount"].startswith("-"):
+        elif entry.amount.startswith("-"):
             side = "Sent"
-        line[f"{side} Amount"] = magnitude(entry["amount"])
-        line[f"{side} Currency"] = protected(currency_of(entry, coin))
-        line[f"{side} Contract"] = contract_of(entry)
+        line[f"{side} Amount"] = magnitude(entry.amount)
+        line[f"{side} Currency"], line[f"{side} Contract"] = currency_and_contract(
+            entry.asset, coin
+        )
     return line
 
 
-def currency_of(entry: Row, coin: str) -> str:
-    """What a file calls it; tokens are told from each other by their contracts."""
-    if entry["asset_kind"] == "native":
-        return coin or str(entry["asset"])
-    return str(entry["asset"] if entry["asset_kind"] in ("token", "nft") else entry["code"])
-
-
-def contract_of(entry: Row) -> str:
-    """A token's contract, an NFT's with its number; `-` says that the code is all there is."""
-    if entry["token_id"]:
-        return f"{entry['code']}/{entry['token_id']}"
-    if entry["asset_kind"] == "token":
-        return str(entry["code"])
-    return "" if entry["asset_kind"] == "native" else "-"
+def currency_and_contract(asset: ToldAsset, coin: str) -> tuple[str, str]:
+    """What a file calls it, and what tells it from others of that name: a token's contract, an
+    NFT's with its number; `-` says that the code is all there is."""
+    if asset.kind == "native":
+        return protected(coin or asset.symbol), ""
+    if asset.kind == "nft":
+        return protected(asset.symbol), f"{asset.code}/{asset.token_id}"
+    if asset.kind == "token":
+        return protected(asset.symbol), asset.code
+    return protected(asset.code), "-"
 
 
 # --- Every field, an entry a line -----------------------------------------------------------------
 
 
 def full_rows(row: Row, number: str) -> Iterator[Cells]:
-    count = len(row["entry_objects"])
-    for place, entry in enumerate(row["entry_objects"], start=1):
+    count = len(row.entries)
+    for place, entry in enumerate(row.entries, start=1):
+        asset = entry.asset
         yield {
             "Number": f"{number}, line {place} of {count}",
-            "Time (UTC)": time_of(row),
-            "Network": row["network"] or "",
-            "TxHash": protected(row["known_as"]),
-            "Account": "" if row["network"] else protected(row["of_wallet"]),
-            "Status": row["status"],
-            "Type": row["type"],
-            "Method": protected(row["method"]),
-            "Block": "" if row["block"] is None else str(row["block"]),
-            "Wallet": protected(entry["wallet"]),
-            "Kind": entry["kind"],
-            "Amount": entry["amount"],
-            "Asset": protected(entry["asset"]),
-            "Asset Name": protected(entry["asset_name"]),
-            "Contract": entry["contract"] or "",
-            "Token ID": entry["token_id"],
-            "Counterparty": entry["counterparty"] or "",
-            "Counterparty Contact": protected(entry["contact"]),
-            "Contact": protected(row["contact_name"]),
-            "Labels": protected(joined(row["label_names"])),
-            "Note": protected(row["note"]),
+            "Time (UTC)": row.time,
+            "Network": row.network or "",
+            "TxHash": protected(row.known_as),
+            "Account": "" if row.network else protected(row.of_wallet),
+            "Status": row.status,
+            "Type": row.type,
+            "Method": protected(row.method),
+            "Block": "" if row.block is None else str(row.block),
+            "Wallet": protected(entry.wallet),
+            "Kind": entry.kind,
+            "Amount": entry.amount,
+            "Asset": protected(asset.symbol),
+            "Asset Name": protected(asset.name),
+            "Contract": asset.contract or "",
+            "Token ID": asset.token_id,
+            "Counterparty": entry.counterparty or "",
+            "Counterparty Contact": protected(entry.contact),
+            "Contact": protected(row.contact),
+            "Labels": protected(joined(row.labels)),
+            "Note": protected(row.note),
         }
 
 
@@ -179,7 +174,7 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     writer = csv.writer(buffer)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([row.get(column, "") for column in columns])
+        writer.writerow(map(row.get, columns))
         if buffer.tell() > CHUNK:
             yield buffer.getvalue()
             buffer.seek(0)

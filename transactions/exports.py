@@ -3,12 +3,10 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce, Collate
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -17,23 +15,20 @@ from transactions.export_formats import (
     COLUMNS,
     FULL_COLUMNS,
     Cells,
-    Row,
     csv_lines,
     csv_rows,
     ending_within_lines,
     full_rows,
     xlsx_chunks,
 )
+from transactions.export_rows import Row, rows
 from transactions.filters import TransactionFilter
 from transactions.imports import labels
 from transactions.models import Transaction
 from txsite.freshness.middleware import snapshot
-from txsite.prepared import fetch
 
 # A list's address may say where its reader stood; an export is of the whole list.
 PLACE = ("sort", "per_page", "cursor", "min_revision")
-CHUNK = 1_000
-ENTRY_FIELDS = ("wallet", "asset", "contract", "amount", "kind", "counterparty", "contact")
 
 
 class CannotExport(ValueError):
@@ -109,85 +104,28 @@ def bip329(queryset: QuerySet[Transaction], request: HttpRequest | None = None) 
         )
 
 
-def rows(queryset: QuerySet[Transaction]) -> Iterator[Row]:
-    """In the order of the file. The ids alone are sorted, and what is told of each is read by the
-    thousand, so that the first lines of a long file come at once and none of it is kept."""
-    ids = (
-        Transaction.objects.filter(pk__in=queryset.order_by().values("pk"))
-        .order_by(
-            "timestamp",
-            Collate("network", "C").asc(nulls_last=True),
-            Collate(Coalesce("txid", "external_id"), "C"),
-            Collate(Coalesce("source_wallet__address__value", "source_wallet__name"), "C"),
-        )
-        .values_list("pk", flat=True)
-        .iterator(chunk_size=CHUNK)
-    )
-    while pks := list(islice(ids, CHUNK)):
-        told = dict(told_of(pks))
-        yield from (told[pk] for pk in pks)
-
-
-# As texts from PostgreSQL: a JSON number would be read as a float.
-TOLD = """
-    SELECT t.id, coalesce(t.txid, t.external_id), t.network,
-        coalesce(source_address.value, source.name), t.timestamp, t.type, t.status, t.method,
-        t.block, t.note, contact.name,
-        ARRAY(
-            SELECT l.name FROM transactions_transactionlabel on_it
-            JOIN transactions_label l ON l.id = on_it.label_id
-            WHERE on_it.transaction_id = t.id ORDER BY l.name COLLATE "C"
-        ),
-        (
-            SELECT json_agg(json_build_array(
-                coalesce(own.value, w.name), a.symbol,
-                CASE WHEN a.kind IN ('token', 'nft') THEN a.code END,
-                trim_scale(e.amount)::text, e.kind, other.value, theirs.name,
-                a.code, a.token_id, a.kind, a.name
-            ) ORDER BY coalesce(own.value, w.name) COLLATE "C", a.network COLLATE "C",
-                a.code COLLATE "C", a.token_id COLLATE "C", e.kind,
-                coalesce(other.value, '') COLLATE "C", e.amount)
-            FROM transactions_entry e
-            JOIN transactions_wallet w ON w.id = e.wallet_id
-            LEFT JOIN contacts_address own ON own.id = w.address_id
-            JOIN transactions_asset a ON a.id = e.asset_id
-            LEFT JOIN contacts_address other ON other.id = e.counterparty_id
-            LEFT JOIN contacts_contact theirs ON theirs.id = other.contact_id
-            WHERE e.transaction_id = t.id
-        )
-    FROM transactions_transaction t
-    LEFT JOIN transactions_wallet source ON source.id = t.source_wallet_id
-    LEFT JOIN contacts_address source_address ON source_address.id = source.address_id
-    LEFT JOIN contacts_contact contact ON contact.id = t.contact_id
-    WHERE t.id = ANY (%s::bigint[])
-"""
-FIELDS = (
-    *("known_as", "network", "of_wallet", "timestamp", "type", "status", "method", "block"),
-    *("note", "contact_name", "label_names"),
-)
-OF_ENTRY = (*ENTRY_FIELDS, "code", "token_id", "asset_kind", "asset_name")
-
-
-def told_of(pks: list[int]) -> Iterator[tuple[int, Row]]:
-    """Each id with its row; entries and labels come with it, so that no row costs a query."""
-    for pk, *told, entries in fetch(TOLD, [pks]):
-        row = dict(zip(FIELDS, told, strict=True))
-        row["entry_objects"] = [dict(zip(OF_ENTRY, entry, strict=True)) for entry in entries or ()]
-        yield pk, row
-
-
-def as_object(row: dict[str, Any]) -> dict[str, Any]:
+def as_object(row: Row) -> dict[str, Any]:
+    time = row.time
     return {
-        "txid": row["known_as"],
-        "network": row["network"],
-        "timestamp": row["timestamp"].isoformat().replace("+00:00", "Z"),
-        "type": row["type"],
-        "status": row["status"],
-        "note": row["note"],
-        "contact": row["contact_name"],
-        "labels": row["label_names"],
+        "txid": row.known_as,
+        "network": row.network,
+        "timestamp": f"{time[:10]}T{time[11:]}Z",
+        "type": row.type,
+        "status": row.status,
+        "note": row.note,
+        "contact": row.contact,
+        "labels": row.labels,
         "entries": [
-            {field: entry[field] for field in ENTRY_FIELDS} for entry in row["entry_objects"]
+            {
+                "wallet": entry.wallet,
+                "asset": entry.asset.symbol,
+                "contract": entry.asset.contract,
+                "amount": entry.amount,
+                "kind": entry.kind,
+                "counterparty": entry.counterparty,
+                "contact": entry.contact,
+            }
+            for entry in row.entries
         ],
     }
 

@@ -135,6 +135,11 @@ TOLD_ENTRIES = """
 # Transactions on a chain of which something is told less exactly.
 MIXED = """
     CREATE TEMP TABLE mixed ON COMMIT DROP AS
+    -- Apart, or PostgreSQL looks for each entry that there is through all that are told.
+    WITH known AS MATERIALIZED (
+        SELECT DISTINCT e.known_id AS id, t.network FROM told_entry e
+        JOIN settled_transaction t ON t.id = e.known_id
+    )
     SELECT e.transaction_id AS id FROM told_entry e
     JOIN settled_transaction t ON t.id = e.transaction_id
     JOIN transactions_asset a ON a.id = e.asset_id
@@ -143,14 +148,11 @@ MIXED = """
     UNION
     SELECT e.transaction_id FROM transactions_entry e
     JOIN transactions_asset a ON a.id = e.asset_id
-    WHERE e.transaction_id IN (
-        SELECT told.known_id FROM told_entry told
-        JOIN settled_transaction t ON t.id = told.known_id
-        WHERE t.network IS NOT NULL
-    ) AND e.kind = 'transfer' AND (e.counterparty_id IS NULL OR a.kind = 'exchange')
+    JOIN known ON known.id = e.transaction_id AND known.network IS NOT NULL
+    WHERE e.kind = 'transfer' AND (e.counterparty_id IS NULL OR a.kind = 'exchange')
     UNION
     SELECT e.transaction_id FROM transactions_coveredentry e
-    WHERE e.transaction_id IN (SELECT known_id FROM told_entry)
+    JOIN known ON known.id = e.transaction_id
     UNION
     SELECT e.transaction_id FROM new_symbol s
     JOIN transactions_asset a ON a.kind = 'exchange' AND a.code = s.code
