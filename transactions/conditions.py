@@ -242,15 +242,9 @@ LOOKED_UP = """
 
 def looked_up(text: str) -> Word:
     """Where the word stands; `UPPER` as in the indexes of its parts, and in what Django asks."""
-    pattern, beginning = (
-        f"%{connection.ops.prep_for_like_query(one)}%" for one in (text, text[:LOOKED_FOR])
-    )
-    told: dict[str, str | int] = {
-        "text": text,
-        "pattern": pattern,
-        "beginning": beginning,
-        "limit": MAX_IDS + 1,
-    }
+    told: dict[str, str | int] = {"text": text, "limit": MAX_IDS + 1}
+    for name, part in (("pattern", text), ("beginning", text[:LOOKED_FOR])):
+        told[name] = f"%{connection.ops.prep_for_like_query(part)}%"
     with connection.cursor() as cursor:
         cursor.execute(LOOKED_UP, told)
         rows = cursor.fetchall()
