@@ -63,7 +63,7 @@ def of(one: Transaction) -> tuple[list[str], str]:
 
 def exported(queryset: Any = None) -> list[str]:
     make = FORMATS["bip329"].make
-    return [line.rstrip("\n") for line in make(queryset or Transaction.objects.all())]
+    return "".join(make(queryset or Transaction.objects.all())).split("\n")[:-1]
 
 
 def import_generic(note: str = "") -> None:
@@ -438,6 +438,31 @@ def test_records_of_two_wallets_are_both_kept() -> None:
     for line in lines:
         assert carry_out(content(line)).left == 0
     assert exported() == lines
+
+
+def test_choice_about_a_field_leaves_the_labels_of_a_transaction() -> None:
+    one = make_transaction(network="bitcoin", txid=A, labels=["Rent", "Tax"], note="mine")
+    carry_out(content(tx(A, "Rent", spendable=True)))
+    carry_out(content(tx(A, "Rent", spendable=False)), default="replace")
+    one.refresh_from_db()
+    assert (sorted(label.name for label in one.labels.all()), one.note) == (["Rent", "Tax"], "mine")
+
+
+@pytest.mark.parametrize("choice", ["keep", "replace", "merge"])
+@pytest.mark.parametrize("kind", ["tx", "output"])
+def test_choice_about_a_field_takes_no_label_away(kind: str, choice: str) -> None:
+    def line(**fields: Any) -> str:
+        return json.dumps({"type": kind, "ref": A, **fields})
+
+    carry_out(content(line(label="Rent", spendable=True)))
+    carry_out(content(line(spendable=False)), default=choice)
+    told = [json.loads(one) for one in exported()]
+    assert next(one["label"] for one in told if "label" in one) == "Rent"
+    assert told[0]["spendable"] == (choice != "replace")
+    LabelRecord.objects.all().delete()
+    carry_out(content(line(spendable=True)))
+    carry_out(content(line(label="Rent", spendable=False)), default=choice)
+    assert "Rent" in "".join(exported())
 
 
 @pytest.mark.parametrize(("choice", "kept"), [("keep", [0]), ("replace", [1]), ("merge", [0, 1])])

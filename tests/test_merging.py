@@ -27,8 +27,9 @@ from test_importer import (
 )
 
 from contacts.models import Contact
-from transactions.exports import json_lines
+from transactions.exports import csv_file, json_lines
 from transactions.imports.importer import import_batch, new_batch
+from transactions.imports.rows import AssetName
 from transactions.imports.undo import CannotUndo, undo
 from transactions.models import Asset, Entry, ImportBatch, Label, Transaction, Wallet
 
@@ -153,6 +154,54 @@ FILES: dict[str, tuple[dict[str, list[Any]], int]] = {
     "by contract and by code in one file": (
         {"a": [row(moved(-1, USDC)), row(moved(-1, BY_CODE, ""))], "b": [row(moved(-1, USDC))]},
         2,
+    ),
+    "a sum with the fee, one without, and outputs": (
+        {
+            "t": [row(moved("-0.8"), fee()), row(moved("-0.2", ETH, ""))],
+            "s": [row(moved(-1, ETH, ""), fee())],
+            "b": [row(moved("-1.001", ETH, ""))],
+        },
+        3,
+    ),
+    "a sum and outputs of which no side is told": (
+        {
+            "t": [row(moved("-0.8", ETH, ""), fee()), row(moved("-0.2", ETH, ""))],
+            "s": [row(moved(-1, ETH, ""), fee())],
+        },
+        3,
+    ),
+    "receipts of which no side is told": (
+        {
+            "t": [row(moved("0.5", ETH, "")), row(moved("0.25", ETH, ""))],
+            "s": [row(moved("0.75", ETH, ""))],
+        },
+        2,
+    ),
+    "outputs as large as others of their file together": (
+        {
+            "a": [
+                row(moved("-0.5", ETH, ""), fee()),
+                row(moved("-0.3", ETH, "")),
+                row(moved("-0.2")),
+                row(moved(-1, ETH, "")),
+            ],
+        },
+        5,
+    ),
+    "an output that one file tells alone and another beside more": (
+        {
+            "a": [row(moved("-0.5", ETH, ""))],
+            "b": [row(moved("-0.5", ETH, "")), row(moved("-0.5", ETH, SHOP, "transfer"))],
+            "c": [row(moved("-0.5", ETH, OURS_TOO))],
+        },
+        2,
+    ),
+    "an NFT by its contract and by its code": (
+        {
+            "e": [row(moved(-1, AssetName("nft", "0x" + "f" * 40, "7", symbol="Punk")))],
+            "t": [row(moved(-1, AssetName("code", "PUNK#7", symbol="PUNK#7"), ""))],
+        },
+        1,
     ),
     "a token that another file calls as the code beside it": (
         {
@@ -423,3 +472,63 @@ def test_preview_tells_that_a_file_calls_a_token_otherwise() -> None:
     (line,) = batch.lines.all()
     assert (line.outcome, line.detail) == ("changed", "all of USDC is called USDX from now on")
     assert load(row(moved(-5, USDC))).known == 1
+
+
+def test_what_a_sum_turns_out_not_to_be_is_told() -> None:
+    load(row(moved("-0.5", ETH, "")), row(moved("-0.5")))
+    load(row(moved(-1, ETH, "")))
+    assert "-1 native -" not in entries()
+    (line,) = load(row(moved("-0.25", ETH, OURS_TOO))).lines.all()
+    assert "counts −1 ETH again, since nothing takes its place" in line.detail
+    assert "-1 native -" in entries()
+
+
+def test_what_stays_of_an_import_taken_back_is_all_that_stays_after_another() -> None:
+    first = bring(f"2024-05-01 12:00,5,ETH,{OURS},,ethereum,,{HASH},,\n")
+    Transaction.objects.update(note="mine", is_edited=True)
+    undo(first)
+    assert entries() == ["-5 native -"]
+    second = bring(f"2024-05-01 12:00,7,ETH,{OURS},,ethereum,,{HASH},,\n")
+    for every in (False, True):
+        undo(second, every=every)
+        assert entries() == ["-5 native -"]
+        assert Transaction.objects.get().note == "mine"
+        if not every:
+            second = bring(f"2024-05-01 12:00,7,ETH,{OURS},,ethereum,,{HASH},,\n")
+
+
+def test_nft_is_called_by_its_contract_again_once_nobody_names_it() -> None:
+    text = "2024-05-01 12:00,1,{},{},,ethereum,{}/7,{},,\n"
+    contract = "0x" + "f" * 40
+    bring(text.format("", OURS, contract, HASH).replace(",1,,", ",1,X,"))
+    Asset.objects.filter(kind="nft").update(symbol="0xffff…ffff")
+    before = ledger()
+    undo(bring(text.format("PUNK", OURS, contract, HASH).replace("12:00", "12:00 UTC")))
+    assert Asset.objects.get(kind="nft").symbol != "PUNK"
+    assert before
+
+
+def test_codes_beside_a_contract_count_once_when_our_csv_comes_again() -> None:
+    load(row(moved(-5, BY_CODE)), row(moved(-5, BY_CODE, OURS_TOO)))
+    load(row(moved(-5, USDC)))
+    before = ledger()
+    assert len(before["export"][0].split('"amount": "-5"')) == 3
+    content = "".join(csv_file(Transaction.objects.all()))
+    for _ in range(2):
+        bring_file(*content.splitlines())
+        assert ledger() == before
+
+
+def test_code_on_a_network_does_not_depend_on_what_the_wallet_is() -> None:
+    lines = [
+        f"2024-05-01 12:00,5,USDC,Cold,,ethereum,-,{HASH},,\n",
+        "2024-05-02 12:00,7,USDC,Cold,,,,b,,\n",
+    ]
+    found = []
+    for order in (lines, lines[::-1]):
+        with transaction.atomic():
+            for line in order:
+                bring(line)
+            found.append(sorted(Asset.objects.values_list("network", "code")))
+            transaction.set_rollback(True)
+    assert found[0] == found[1] == [("cold", "USDC"), ("ethereum", "USDC")]

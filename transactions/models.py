@@ -440,6 +440,11 @@ class Entry(models.Model):
     ordinal = models.PositiveSmallIntegerField(
         default=0, help_text="Tells genuine repeats of one movement apart."
     )
+    beside = models.PositiveSmallIntegerField(
+        db_default=0,
+        editable=False,
+        help_text="Of what is told less exactly: how many others a file tells beside it.",
+    )
 
     class Meta:
         verbose_name_plural = "entries"
@@ -528,6 +533,7 @@ class CoveredEntry(models.Model):
         Address, models.DO_NOTHING, null=True, related_name="+", db_constraint=False
     )
     ordinal = models.PositiveSmallIntegerField(default=0)
+    beside = models.PositiveSmallIntegerField(db_default=0)
 
     class Meta:
         constraints = [

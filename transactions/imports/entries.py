@@ -5,12 +5,17 @@ code alone, or with the fee or several movements in one sum, is kept beside the 
 CoveredEntry. So they depend on all that was ever told, and on no order.
 """
 
-# What files call a token, whatever people call it.
+# What an NFT's code has beside its symbol.
+NUMBER = "CASE WHEN a.kind = 'nft' THEN '#' || upper(a.token_id) ELSE '' END"
+# What files call a token or an NFT, whatever people call it.
 SYMBOLS = """
-    SELECT asset_id, upper(symbol) AS code FROM transactions_toldasset WHERE symbol <> ''
+    SELECT a.id AS asset_id, upper(told.symbol) || {NUMBER} AS code
+    FROM transactions_toldasset told JOIN transactions_asset a ON a.id = told.asset_id
+    WHERE told.symbol <> ''
     UNION
-    SELECT id, upper(symbol) FROM transactions_asset WHERE kind = 'token' AND NOT is_edited
-"""
+    SELECT a.id, upper(a.symbol) || {NUMBER} FROM transactions_asset a
+    WHERE a.kind IN ('token', 'nft') AND NOT a.is_edited
+""".replace("{NUMBER}", NUMBER)
 # A transaction on a chain pays one fee in a coin, which a file may tell in parts. Where two files
 # tell it differently, the higher one is it: the other lacks a part.
 TOLD_FEES = """
@@ -60,25 +65,34 @@ TOLD_ENTRIES = """
     SELECT l.number, m.wallet_id, m.amount, m.code, count(*) AS movements
     FROM told_movement m JOIN told_line l USING (line)
     JOIN told_line other ON other.number = l.number
-    JOIN told_movement token ON token.line = other.line AND token.asset_kind = 'token'
+    JOIN told_movement token ON token.line = other.line AND token.asset_kind IN ('token', 'nft')
         AND (token.wallet_id, token.amount, token.kind) = (m.wallet_id, m.amount, m.kind)
-        AND upper(token.symbol) = m.code
+        AND upper(token.symbol)
+            || CASE WHEN token.asset_kind = 'nft' THEN '#' || upper(token.token_id) ELSE '' END
+            = m.code
     WHERE m.asset_kind = 'exchange' AND m.kind = 'transfer' AND l.network IS NOT NULL
     GROUP BY l.number, m.wallet_id, m.amount, m.code, m.line, m.position;
 
-    CREATE TEMP TABLE told_entry ON COMMIT DROP AS
+    CREATE TEMP TABLE numbered ON COMMIT DROP AS
     WITH movement AS (
         SELECT t.id AS transaction_id, t.known_id, l.line, m.position, m.wallet_id,
             coalesce(t.old_timestamp, t.timestamp) AS timestamp, a.id AS asset_id,
             m.kind::varchar AS kind, c.id AS counterparty_id,
             CASE WHEN undone.is_true THEN 0 ELSE m.amount END AS amount,
-            undone.is_true AS is_undone, coalesce((
-                SELECT max(movements) FROM beside_contract b
-                WHERE m.asset_kind = 'exchange' AND m.kind = 'transfer'
-                    AND (b.number, b.wallet_id, b.amount, b.code)
+            undone.is_true AS is_undone,
+            c.id IS NULL AND m.kind = 'transfer' AND t.network IS NOT NULL AS has_no_side,
+            CASE
+                WHEN m.kind <> 'transfer' OR t.network IS NULL OR undone.is_true THEN 0
+                WHEN m.asset_kind = 'native' AND c.id IS NULL THEN greatest(0, count(*) FILTER (
+                    WHERE m.amount <> 0
+                ) OVER (PARTITION BY t.id, m.wallet_id, a.id, m.kind) - 1)
+                WHEN m.asset_kind = 'exchange' THEN coalesce((
+                    SELECT max(movements) FROM beside_contract b
+                    WHERE (b.number, b.wallet_id, b.amount, b.code)
                         = (t.number, m.wallet_id, m.amount, m.code)
-            ), 0) AS contracts,
-            c.id IS NULL AND m.kind = 'transfer' AND t.network IS NOT NULL AS has_no_side
+                ), 0)
+                ELSE 0
+            END AS beside
         FROM told_movement m
         JOIN told_line l ON l.line = m.line
         JOIN settled_transaction t ON t.number = l.number
@@ -88,20 +102,21 @@ TOLD_ENTRIES = """
         CROSS JOIN LATERAL (
             SELECT t.status = 'failed' AND m.kind = 'transfer' AND m.amount <> 0 AS is_true
         ) undone
-    ), numbered AS (
-        SELECT *, row_number() OVER (
-            PARTITION BY transaction_id, wallet_id, asset_id, kind, amount, is_undone,
-                counterparty_id
-            ORDER BY line, position
-        ) - 1 + CASE WHEN is_undone THEN 0 ELSE contracts + CASE WHEN has_no_side THEN
-            count(counterparty_id) OVER (
-                PARTITION BY transaction_id, wallet_id, asset_id, kind, amount, is_undone
-            )
-        ELSE 0 END END AS ordinal
-        FROM movement
     )
+    SELECT *, row_number() OVER (
+        PARTITION BY transaction_id, wallet_id, asset_id, kind, amount, is_undone,
+            counterparty_id
+        ORDER BY line, position
+    ) - 1 + CASE WHEN has_no_side AND NOT is_undone THEN
+        count(counterparty_id) OVER (
+            PARTITION BY transaction_id, wallet_id, asset_id, kind, amount, is_undone
+        )
+    ELSE 0 END AS ordinal
+    FROM movement;
+
+    CREATE TEMP TABLE told_entry ON COMMIT DROP AS
     SELECT transaction_id, known_id, timestamp, line, position, wallet_id, asset_id, kind,
-        counterparty_id, amount, ordinal
+        counterparty_id, amount, ordinal, beside
     FROM numbered n
     WHERE (ordinal = 0 OR NOT is_undone) AND (n.known_id IS NULL OR NOT EXISTS (
         SELECT FROM transactions_entry e
@@ -114,6 +129,22 @@ TOLD_ENTRIES = """
             AND e.asset_id = n.asset_id AND n.kind = 'transfer' AND e.amount = n.amount
             AND e.ordinal = n.ordinal AND e.counterparty_id IS NOT DISTINCT FROM n.counterparty_id
     ));
+
+    -- What is known, and told beside more than before.
+    CREATE TEMP TABLE told_beside ON COMMIT DROP AS
+    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, beside
+    FROM numbered WHERE known_id IS NOT NULL AND beside > 0;
+
+    UPDATE transactions_entry e SET beside = b.beside FROM told_beside b
+    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount, e.ordinal)
+            = (b.transaction_id, b.wallet_id, b.asset_id, b.amount, b.ordinal)
+        AND e.counterparty_id IS NOT DISTINCT FROM b.counterparty_id
+        AND e.kind = 'transfer' AND e.beside < b.beside;
+
+    UPDATE transactions_coveredentry e SET beside = b.beside FROM told_beside b
+    WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount, e.ordinal)
+            = (b.transaction_id, b.wallet_id, b.asset_id, b.amount, b.ordinal)
+        AND e.counterparty_id IS NOT DISTINCT FROM b.counterparty_id AND e.beside < b.beside;
 
     WITH failed AS (
         SELECT id FROM settled_transaction WHERE old_status <> 'failed' AND status = 'failed'
@@ -128,7 +159,7 @@ TOLD_ENTRIES = """
     )
     INSERT INTO told_entry
     SELECT transaction_id, transaction_id, timestamp, NULL::integer, 0, wallet_id,
-        asset_id, 'transfer', counterparty_id, 0, 0
+        asset_id, 'transfer', counterparty_id, 0, 0, 0
     FROM (SELECT * FROM undone UNION SELECT * FROM covered) zero;
     ANALYZE told_entry;
 """
@@ -154,6 +185,8 @@ MIXED = """
     SELECT e.transaction_id FROM transactions_coveredentry e
     JOIN known ON known.id = e.transaction_id
     UNION
+    SELECT transaction_id FROM told_beside
+    UNION
     SELECT e.transaction_id FROM new_symbol s
     JOIN transactions_asset a ON a.kind = 'exchange' AND a.code = s.code
     JOIN transactions_entry e ON e.asset_id = a.id
@@ -165,28 +198,30 @@ MIXED = """
 """
 # Which movements of these are entries: what is told without the other side is one that is told
 # with it, and what is told by its code one that is told by a contract that is called so, where the
-# same wallet moved as much. A coin's movement without the other side is the sum of those that are
-# told with theirs, or of the fee and another. Depends on all that was ever told, and on no order.
+# same wallet moved as much. A coin's movement without the other side that its files tell alone is
+# all that moved: the sum of those that others tell as several, with the fee or without it. Depends
+# on all that was ever told, and on no order.
 COVER = """
     CREATE TEMP TABLE fact ON COMMIT DROP AS
     SELECT f.*, a.kind AS asset_kind, a.code, counterparty_id IS NULL AND ordinal < count(
         counterparty_id
-    ) OVER (PARTITION BY transaction_id, wallet_id, asset_id, amount) AS is_covered
+    ) OVER (PARTITION BY transaction_id, wallet_id, asset_id, amount) AS is_covered,
+        counterparty_id IS NULL AND a.kind = 'native' AND beside = 0 AS is_whole
     FROM (SELECT DISTINCT ON (
         transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal
     ) * FROM (
         SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
-            e.timestamp, 'entry' AS source, NULL::integer AS line
+            e.beside, e.timestamp, 'entry' AS source, NULL::integer AS line
         FROM transactions_entry e
         WHERE e.transaction_id IN (SELECT id FROM mixed) AND e.kind = 'transfer'
         UNION ALL
         SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
-            t.timestamp, 'hidden', NULL
+            e.beside, t.timestamp, 'hidden', NULL
         FROM transactions_coveredentry e JOIN transactions_transaction t ON t.id = e.transaction_id
         WHERE e.transaction_id IN (SELECT id FROM mixed)
         UNION ALL
         SELECT e.transaction_id, e.wallet_id, e.asset_id, e.counterparty_id, e.amount, e.ordinal,
-            e.timestamp, 'told', e.line
+            e.beside, e.timestamp, 'told', e.line
         FROM told_entry e
         WHERE e.transaction_id IN (SELECT id FROM mixed) AND e.kind = 'transfer'
     ) one
@@ -205,15 +240,15 @@ COVER = """
         ) one
         WHERE kind = 'fee' GROUP BY transaction_id, wallet_id, asset_id
     ), moved AS (
-        SELECT transaction_id, wallet_id, asset_id, count(counterparty_id) AS sides,
-            sum(amount) FILTER (WHERE counterparty_id IS NOT NULL) AS amount,
-            sum(amount) FILTER (WHERE NOT is_covered) AS total, min(line) AS line
+        SELECT transaction_id, wallet_id, asset_id, min(line) AS line,
+            count(*) FILTER (WHERE NOT is_covered AND NOT is_whole) AS parts,
+            sum(amount) FILTER (WHERE NOT is_covered AND NOT is_whole) AS amount
         FROM fact WHERE asset_kind = 'native'
         GROUP BY transaction_id, wallet_id, asset_id
         HAVING count(*) > 1
     )
-    SELECT moved.transaction_id, moved.wallet_id, moved.asset_id, moved.sides, moved.amount,
-        moved.total, coalesce(paid.fee, 0) AS fee, coalesce(moved.line, paid.line) AS by_line
+    SELECT moved.transaction_id, moved.wallet_id, moved.asset_id, moved.parts, moved.amount,
+        coalesce(paid.fee, 0) AS fee, coalesce(moved.line, paid.line) AS by_line
     FROM moved LEFT JOIN paid USING (transaction_id, wallet_id, asset_id);
     ANALYZE net;
 
@@ -223,13 +258,11 @@ COVER = """
             ON (n.transaction_id, n.wallet_id, n.asset_id)
                 = (s.transaction_id, s.wallet_id, s.asset_id)
         LEFT JOIN fact other
-            ON (other.transaction_id, other.wallet_id, other.asset_id, other.amount, other.ordinal)
-                = (s.transaction_id, s.wallet_id, s.asset_id, s.amount - n.fee, 0)
-            AND other.counterparty_id IS NULL AND n.fee <> 0
-        WHERE s.counterparty_id IS NULL AND s.ordinal = 0 AND NOT s.is_covered AND (
-            (n.sides > 1 AND s.amount = n.amount)
-            OR (n.sides > 0 AND n.fee <> 0 AND s.amount = n.amount + n.fee)
-            OR (n.sides > 0 AND s.amount IN (n.total - s.amount, n.total - s.amount + n.fee))
+            ON (other.transaction_id, other.wallet_id, other.asset_id, other.amount)
+                = (s.transaction_id, s.wallet_id, s.asset_id, s.amount - n.fee)
+            AND other.is_whole AND n.fee <> 0
+        WHERE s.is_whole AND NOT s.is_covered AND (
+            n.parts > 0 AND s.amount IN (n.amount, n.amount + n.fee)
             OR other.transaction_id IS NOT NULL
         )
     ), contract AS (
@@ -237,14 +270,14 @@ COVER = """
             count(*) AS movements, array_agg(token.counterparty_id) AS sides,
             min(token.line) AS line
         FROM fact token JOIN ({SYMBOLS}) known ON known.asset_id = token.asset_id
-        WHERE token.asset_kind = 'token' AND NOT token.is_covered
+        WHERE token.asset_kind IN ('token', 'nft') AND NOT token.is_covered
             AND token.transaction_id IN (
                 SELECT transaction_id FROM fact WHERE asset_kind = 'exchange'
             )
         GROUP BY token.transaction_id, token.wallet_id, token.amount, known.code
     ), by_code AS (
         SELECT f.*, c.line AS by_line, c.movements, count(*) OVER of_code AS number,
-            max(f.ordinal) OVER of_code + 1 AS least, row_number() OVER (
+            max(f.ordinal + f.beside) OVER of_code + 1 AS least, row_number() OVER (
                 of_code ORDER BY f.counterparty_id = ANY (c.sides) DESC NULLS LAST,
                     f.counterparty_id IS NULL DESC, other.value COLLATE "C", f.ordinal
             ) AS place
@@ -255,23 +288,24 @@ COVER = """
         WHERE f.asset_kind = 'exchange' AND NOT f.is_covered
         WINDOW of_code AS (PARTITION BY f.transaction_id, f.wallet_id, f.amount, f.code)
     )
-    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
+    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, beside, source,
         NULL::integer AS by_line, '' AS what
     FROM fact WHERE is_covered
     UNION ALL
     SELECT w.transaction_id, w.wallet_id, w.asset_id, w.counterparty_id, w.amount, w.ordinal,
-        w.source, w.by_line, a.symbol || ', which was the sum'
+        w.beside, w.source, w.by_line, a.symbol || ', which was the sum'
     FROM whole w JOIN transactions_asset a ON a.id = w.asset_id
     UNION ALL
-    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, source,
+    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, beside, source,
         by_line, code || ', whose contract was not told'
     FROM by_code WHERE place <= number - greatest(0, greatest(number, least) - movements);
 
     DELETE FROM transactions_coveredentry WHERE transaction_id IN (SELECT id FROM mixed);
 
     INSERT INTO transactions_coveredentry
-        (transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal)
-    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal FROM covered;
+        (transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, beside)
+    SELECT transaction_id, wallet_id, asset_id, counterparty_id, amount, ordinal, beside
+    FROM covered;
 
     DELETE FROM told_entry e USING covered c
     WHERE (e.transaction_id, e.wallet_id, e.asset_id, e.amount, e.ordinal)
@@ -284,21 +318,25 @@ COVER = """
         AND e.kind = 'transfer' AND e.counterparty_id IS NOT DISTINCT FROM c.counterparty_id
         AND c.source = 'entry';
 
-    INSERT INTO told_entry
-    SELECT f.transaction_id, f.transaction_id, f.timestamp, NULL::integer, 0, f.wallet_id,
-        f.asset_id, 'transfer', f.counterparty_id, f.amount, f.ordinal
-    FROM fact f
+    CREATE TEMP TABLE uncovered ON COMMIT DROP AS
+    SELECT f.* FROM fact f
     WHERE f.source = 'hidden' AND NOT EXISTS (
         SELECT FROM covered c
         WHERE (c.transaction_id, c.wallet_id, c.asset_id, c.amount, c.ordinal)
                 = (f.transaction_id, f.wallet_id, f.asset_id, f.amount, f.ordinal)
             AND c.counterparty_id IS NOT DISTINCT FROM f.counterparty_id
     );
+
+    INSERT INTO told_entry
+    SELECT transaction_id, transaction_id, timestamp, NULL::integer, 0, wallet_id, asset_id,
+        'transfer', counterparty_id, amount, ordinal, beside
+    FROM uncovered;
 """.replace("{SYMBOLS}", SYMBOLS)
 ADD_ENTRIES = """
     INSERT INTO transactions_entry (transaction_id, timestamp, wallet_id, asset_id, amount, kind,
-        counterparty_id, ordinal)
-    SELECT transaction_id, timestamp, wallet_id, asset_id, amount, kind, counterparty_id, ordinal
+        counterparty_id, ordinal, beside)
+    SELECT transaction_id, timestamp, wallet_id, asset_id, amount, kind, counterparty_id, ordinal,
+        beside
     FROM told_entry ORDER BY transaction_id, line, position
     ON CONFLICT DO NOTHING;
 """

@@ -77,6 +77,7 @@ class Change:
     told: Meaning = Meaning()
     ours: Meaning = Meaning()
     transaction: int | None = None
+    is_label_disputed: bool = False  # whatever else of the records is
     remark: str = ""
     stored: list[LabelRecord] = field(default_factory=list)
     outdated: list[LabelRecord] = field(default_factory=list)  # of these, what the file replaces
@@ -212,6 +213,9 @@ def plan_of(content: bytes) -> Plan:
             if change.type == "tx":
                 check_length(change, change.told)
             compare(change, known.get(change.ref) if change.type == "tx" else None)
+        else:
+            change.ours = together(meanings_of(record.raw for record in change.stored))
+        change.is_label_disputed = change.outcome == "conflict"
         if remarks := contradictions(change):
             change.outcome, change.remark = "conflict", "; ".join(remarks)[:MAX_REMARK]
     return plan
@@ -321,18 +325,18 @@ def carry_out(
         choice = (choices or {}).get(change.key, default) if change.outcome == "conflict" else MERGE
         plan.left += choice == KEEP
         settle(change, choice)
-        meaning = {KEEP: change.ours, REPLACE: change.told}.get(choice)
+        of_label = choice if change.is_label_disputed else MERGE
+        meaning = {KEEP: change.ours, REPLACE: change.told}.get(of_label)
         if meaning is None:
             meaning = together([change.ours, change.told])
             if change.type == "tx":
                 check_length(change, meaning)
         if change.transaction:
             wanted[change.transaction] = meaning
-            replaced += [change.transaction] if choice == REPLACE else []
-        elif change.told and change.ours:
+            replaced += [change.transaction] if of_label == REPLACE else []
+            change.raws = kept_lines(change)
+        else:
             change.raws = kept_lines(change, text_for(change.type, meaning))
-            continue
-        change.raws = kept_lines(change)
     TransactionLabel.objects.filter(transaction__in=replaced).delete()
     write(wanted)
     store(plan.changes)
@@ -355,14 +359,21 @@ def settle(change: Change, choice: str) -> None:
 def kept_lines(change: Change, text: str | None = None) -> list[str]:
     """The file's lines, and before them those kept of others that say more than a label.
 
-    Those that have a label have this text, where it is told.
+    Those that have a label have this text, where it is told; where none has one any more, the
+    first has.
     """
     stored = [record.raw for record in change.stored if record not in change.outdated]
     lines = [raw for raw in stored if not any(is_in(raw, told) for told in change.raws)]
     lines += change.raws
     if text is None or text_for(change.type, together(meanings_of(lines))) == text:
         return lines
-    return [with_label(raw, text) if "label" in json.loads(raw) else raw for raw in lines]
+    labelled = [isinstance(json.loads(raw).get("label"), str) for raw in lines]
+    if not any(labelled):
+        labelled[0] = True
+    return [
+        with_label(raw, text) if has_label else raw
+        for raw, has_label in zip(lines, labelled, strict=True)
+    ]
 
 
 def is_in(raw: str, told: str) -> bool:

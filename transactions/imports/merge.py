@@ -18,6 +18,7 @@ from transactions.imports.entries import (
     ADD_ENTRIES,
     COVER,
     MIXED,
+    NUMBER,
     SYMBOLS,
     TOLD_ENTRIES,
     TOLD_FEES,
@@ -181,7 +182,7 @@ ADD_WALLETS = """
     WHERE (a.family, a.value) = (w.family, w.address)
         OR w.name <> '' AND lower(known.name) = lower(w.name);
 """
-# A code is of the account's venue; on a chain, in a wallet that is no account, of the network.
+# A code is of the network that its line names, else of the account's venue.
 TOLD_MOVEMENTS = """
     CREATE TEMP TABLE told_movement ON COMMIT DROP AS
     SELECT m.line, m.position, trim_scale(m.amount) AS amount, m.kind, w.id AS wallet_id,
@@ -190,7 +191,7 @@ TOLD_MOVEMENTS = """
             WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN 'fiat' ELSE 'exchange' END AS asset_kind,
         CASE WHEN m.asset_kind <> 'code' THEN l.network
             WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN %(fiat)s
-            ELSE coalesce(w.venue, l.network, w.slug) END AS network,
+            ELSE coalesce(l.network, w.venue, w.slug) END AS network,
         CASE WHEN m.asset_kind <> 'code' THEN m.code ELSE upper(m.code) END AS code
     FROM staged_movement m JOIN staged_line l USING (line)
         JOIN staged_wallet w ON w.number = m.wallet
@@ -211,12 +212,12 @@ ADD_ASSETS = """
 
     -- Symbols of tokens that were there already, which no file has told yet.
     CREATE TEMP TABLE new_symbol ON COMMIT DROP AS
-    SELECT DISTINCT a.id AS asset_id, upper(told.symbol) AS code
+    SELECT DISTINCT a.id AS asset_id, upper(told.symbol) || {NUMBER} AS code
     FROM told_name told JOIN transactions_asset a ON (a.network, a.code, a.token_id, a.kind)
         = (told.network, told.code, told.token_id, told.kind)
-    WHERE a.kind = 'token' AND told.symbol <> '' AND NOT EXISTS (
+    WHERE a.kind IN ('token', 'nft') AND told.symbol <> '' AND NOT EXISTS (
         SELECT FROM ({SYMBOLS}) known
-        WHERE known.asset_id = a.id AND known.code = upper(told.symbol)
+        WHERE known.asset_id = a.id AND known.code = upper(told.symbol) || {NUMBER}
     );
 
     WITH made AS (
@@ -261,7 +262,7 @@ ADD_ASSETS = """
 
     UPDATE transactions_asset known SET symbol = renamed.symbol, name = renamed.name
     FROM renamed WHERE known.id = renamed.id;
-""".replace("{SYMBOLS}", SYMBOLS)
+""".replace("{SYMBOLS}", SYMBOLS).replace("{NUMBER}", NUMBER)
 ADD_ADDRESSES = """
     WITH made AS (
     INSERT INTO contacts_address (family, value, version)
@@ -523,6 +524,15 @@ ENTRY_CHANGES = """
         WHERE source = 'entry' AND what <> ''
     ) told
     WHERE line IS NOT NULL;
+
+    INSERT INTO told_change
+    SELECT min(l.line), 1002, concat('counts ', CASE WHEN u.amount > 0 THEN '+' END,
+        replace(u.amount::text, '-', '−'), ' ', a.symbol, ' again, since nothing takes its place'),
+        'changed'
+    FROM uncovered u JOIN transactions_asset a ON a.id = u.asset_id
+    JOIN told_transaction t ON t.id = u.transaction_id JOIN told_line l USING (number)
+    GROUP BY u.transaction_id, u.wallet_id, u.asset_id, u.counterparty_id, u.amount, u.ordinal,
+        a.symbol;
 
     INSERT INTO told_change
     SELECT min(m.line), 1500,

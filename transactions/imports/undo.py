@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from transactions.imports import progress
-from transactions.imports.entries import ADD_ENTRIES, COVER
+from transactions.imports.entries import ADD_ENTRIES, COVER, NUMBER
 from transactions.imports.files import stored
 from transactions.imports.formats import open_table
 from transactions.imports.importer import mapped_formats, options_of, said_by_import
@@ -30,13 +30,14 @@ from transactions.models import ImportBatch
 
 CHANGED_SINCE = "The ledger has changed since you looked, so nothing was taken back. Look again."
 
-# Every transaction that an import tells of: whether others do, and whether people edited it.
+# Every transaction that an import tells of: whether others do, and whether people edited it. An
+# import that was taken back still tells of what stayed since people had edited it.
 TOUCHED = """
     SELECT t.id, t.version, EXISTS (
         SELECT FROM transactions_importline other
         JOIN transactions_importbatch b ON b.id = other.batch_id
-        WHERE other.transaction_id = t.id AND b.id <> %(batch)s AND b.status = 'imported'
-            AND other.outcome <> 'rejected'
+        WHERE other.transaction_id = t.id AND b.id <> %(batch)s
+            AND b.status IN ('imported', 'undone') AND other.outcome <> 'rejected'
     ) AS is_shared, t.is_edited OR EXISTS (
         SELECT FROM transactions_transactionlabel l
         WHERE l.transaction_id = t.id AND NOT l.is_imported
@@ -77,7 +78,9 @@ NOT_TOLD = """
 # knew is one again.
 NOT_CALLED = """
     CREATE TEMP TABLE not_called ON COMMIT DROP AS
-    SELECT asset_id, symbol FROM transactions_toldasset WHERE batch_id = %(batch)s;
+    SELECT a.id AS asset_id, upper(told.symbol) || {NUMBER} AS code
+    FROM transactions_toldasset told JOIN transactions_asset a ON a.id = told.asset_id
+    WHERE told.batch_id = %(batch)s;
 
     DELETE FROM transactions_toldasset WHERE batch_id = %(batch)s;
 
@@ -91,7 +94,7 @@ NOT_CALLED = """
         ) AS symbol
         FROM transactions_asset a LEFT JOIN transactions_toldasset told ON told.asset_id = a.id
         WHERE a.id IN (SELECT asset_id FROM not_called) AND (
-            told.id IS NOT NULL OR a.kind = 'token' AND a.id IN (
+            told.id IS NOT NULL OR a.kind IN ('token', 'nft') AND a.id IN (
                 SELECT made.pk::bigint FROM transactions_importbatch b,
                     jsonb_array_elements_text(b.made -> 'asset') made (pk)
             )
@@ -100,16 +103,16 @@ NOT_CALLED = """
     ) told
     WHERE a.id = told.id AND NOT a.is_edited
         AND (a.symbol, a.name) IS DISTINCT FROM (told.symbol, told.name);
-"""
+""".replace("{NUMBER}", NUMBER)
 UNCOVERED = """
     CREATE TEMP TABLE mixed ON COMMIT DROP AS
     SELECT DISTINCT e.transaction_id AS id FROM transactions_coveredentry e
     JOIN transactions_asset a ON a.id = e.asset_id AND a.kind = 'exchange'
-    WHERE a.code IN (SELECT upper(symbol) FROM not_called);
+    WHERE a.code IN (SELECT code FROM not_called);
 
     CREATE TEMP TABLE told_entry (transaction_id bigint, known_id bigint, timestamp timestamptz,
         line integer, position integer, wallet_id bigint, asset_id bigint, kind varchar,
-        counterparty_id bigint, amount numeric, ordinal bigint) ON COMMIT DROP;
+        counterparty_id bigint, amount numeric, ordinal bigint, beside bigint) ON COMMIT DROP;
 """
 # An import that is taken back keeps its lines' transactions where those stay as it told them, since
 # people have edited them.
