@@ -532,3 +532,14 @@ def test_code_on_a_network_does_not_depend_on_what_the_wallet_is() -> None:
             found.append(sorted(Asset.objects.values_list("network", "code")))
             transaction.set_rollback(True)
     assert found[0] == found[1] == [("cold", "USDC"), ("ethereum", "USDC")]
+
+
+def test_contact_whose_place_another_took_does_not_stay_behind() -> None:
+    text = f"2024-05-01 12:00,5,ETH,{OURS},,ethereum,,{HASH},{{}},\n"
+    for order in (("Alice", "Bob"), ("Bob", "Alice")):
+        with transaction.atomic():
+            batches = [bring(text.format(name)) for name in order]
+            assert [one.name for one in Contact.objects.all()] == ["Bob"]
+            undo(batches[order.index("Bob")])
+            assert [one.name for one in Contact.objects.all()] == ["Alice"]
+            transaction.set_rollback(True)

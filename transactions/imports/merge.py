@@ -690,6 +690,17 @@ CHANGE_TRANSACTIONS = """
     UPDATE transactions_transaction known SET timestamp = t.timestamp
     FROM told_transaction t WHERE known.id = t.known_id AND t.timestamp <> t.old_timestamp;
 """
+# A contact that an import made goes once another has taken its place everywhere.
+REPLACED_CONTACTS = """
+    DELETE FROM contacts_contact known USING told_transaction t
+    WHERE t.new_contact IS NOT NULL AND lower(known.name) = lower(t.old_contact)
+        AND known.version = 1 AND EXISTS (
+            SELECT FROM transactions_importbatch b
+            WHERE b.made @> jsonb_build_object('contact', jsonb_build_array(known.id))
+        )
+        AND NOT EXISTS (SELECT FROM transactions_transaction WHERE contact_id = known.id)
+        AND NOT EXISTS (SELECT FROM contacts_address WHERE contact_id = known.id);
+"""
 COUNTS = """
     SELECT outcome, count(*) FROM transactions_importline WHERE batch_id = %(batch)s
     GROUP BY outcome
@@ -710,7 +721,7 @@ def merge(cursor: CursorWrapper, batch_id: int, *, is_trial: bool = False) -> di
     counts = dict(cursor.fetchall())
     if not is_trial:
         check_foreign_keys(cursor)
-        run(cursor, parameters, CHANGE_TRANSACTIONS, OTHER_TYPES)
+        run(cursor, parameters, CHANGE_TRANSACTIONS, OTHER_TYPES, REPLACED_CONTACTS)
     return counts
 
 
@@ -719,7 +730,7 @@ def merge_once_more(cursor: CursorWrapper) -> None:
     compare(cursor, PARAMETERS)
     run(cursor, PARAMETERS, ADD_TRANSACTIONS, ADD_ENTRIES)
     check_foreign_keys(cursor)
-    run(cursor, PARAMETERS, CHANGE_TRANSACTIONS, OTHER_TYPES)
+    run(cursor, PARAMETERS, CHANGE_TRANSACTIONS, OTHER_TYPES, REPLACED_CONTACTS)
 
 
 def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:
