@@ -127,6 +127,18 @@ def test_type_that_the_movements_tell_still_follows_from_them_once_it_came_back(
         assert ledger() == before
 
 
+def test_contract_for_a_code_is_called_the_same_once_it_came_back() -> None:
+    bring_in(
+        "Date,Sent Amount,Sent Currency,Wallet\n2024-05-01 12:00,5,0x" + "b" * 40 + ",Kraken\n"
+    )
+    before, content = ledger(), exported()
+    assert "0XBBBB…BBBB" in json.loads(before[0])["entries"][0]["asset"]
+    for _ in range(2):
+        empty_the_ledger()
+        bring_in(content)
+        assert ledger() == before
+
+
 def test_only_fee_comes_back_as_the_call_that_its_movement_beside_makes_a_spend() -> None:
     load(row(fee()))
     content = exported()

@@ -31,7 +31,7 @@ from transactions.imports.rows import (
     Table,
 )
 
-_contract = re.compile(r"0x[0-9a-fA-F]{40}").fullmatch
+_contract = re.compile(r"0[xX][0-9a-fA-F]{40}").fullmatch
 _number_and_unit = re.compile(r"(\S+) (\S.*)").fullmatch
 
 
