@@ -127,6 +127,18 @@ def test_type_that_the_movements_tell_still_follows_from_them_once_it_came_back(
         assert ledger() == before
 
 
+def test_zero_beside_what_a_failure_undid_comes_back() -> None:
+    load(
+        row(moved(0, ETH, ""), moved(0), status="failed"),
+        row(moved(1, ETH, ""), moved(1, ETH, ""), status="pending"),
+    )
+    before, content = ledger(), exported()
+    assert len(json.loads(before[0])["entries"]) == 2
+    empty_the_ledger()
+    bring_in(content)
+    assert ledger() == before
+
+
 def test_contract_for_a_code_is_called_the_same_once_it_came_back() -> None:
     bring_in(
         "Date,Sent Amount,Sent Currency,Wallet\n2024-05-01 12:00,5,0x" + "b" * 40 + ",Kraken\n"

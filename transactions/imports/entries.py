@@ -261,7 +261,7 @@ COVER = """
             ON (other.transaction_id, other.wallet_id, other.asset_id, other.amount)
                 = (s.transaction_id, s.wallet_id, s.asset_id, s.amount - n.fee)
             AND other.is_whole AND n.fee <> 0
-        WHERE s.is_whole AND NOT s.is_covered AND (
+        WHERE s.is_whole AND s.amount <> 0 AND NOT s.is_covered AND (
             n.parts > 0 AND s.amount IN (n.amount, n.amount + n.fee)
             OR other.transaction_id IS NOT NULL
         )
