@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import Client
-from factories import START, make_transaction, make_user
+from factories import START, make_label, make_transaction, make_user
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +29,7 @@ from transactions.imports.labels import (
     plan_of,
     with_label,
 )
-from transactions.models import LabelRecord, Transaction
+from transactions.models import LabelRecord, Transaction, TransactionLabel
 
 pytestmark = pytest.mark.django_db
 A, B = "a" * 64, "b" * 64
@@ -64,6 +64,18 @@ def of(one: Transaction) -> tuple[list[str], str]:
 def exported(queryset: Any = None) -> list[str]:
     make = FORMATS["bip329"].make
     return "".join(make(queryset or Transaction.objects.all())).split("\n")[:-1]
+
+
+def stored() -> list[str]:
+    return list(LabelRecord.objects.order_by("id").values_list("raw", flat=True))
+
+
+def keep_long_notes() -> list[str]:
+    """The records of two wallets about A, whose notes are too long together."""
+    noted = [tx(A, f" || {name * 6_000}", origin=name, heights=[1]) for name in "xy"]
+    for at, raw in enumerate(noted):
+        LabelRecord.objects.create(type="tx", ref=A, position=at, raw=raw)
+    return noted
 
 
 def import_generic(note: str = "") -> None:
@@ -446,6 +458,42 @@ def test_choice_about_a_field_leaves_the_labels_of_a_transaction() -> None:
     carry_out(content(tx(A, "Rent", spendable=False)), default="replace")
     one.refresh_from_db()
     assert (sorted(label.name for label in one.labels.all()), one.note) == (["Rent", "Tax"], "mine")
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_line_without_a_label_adds_none_to_long_notes(is_known: bool) -> None:
+    """Two wallets' notes do not fit into one, which is nothing that this line could change."""
+    if is_known:
+        bitcoin(A, note="ours")
+    noted = keep_long_notes()
+    plain = json.dumps({"type": "tx", "ref": A, "spendable": True})
+    carry_out(content(plain))
+    assert stored() == [*noted, plain]
+
+
+def test_note_of_a_line_that_is_replaced_is_not_written_where_it_does_not_fit() -> None:
+    noted = keep_long_notes()
+    with pytest.raises(LabelsError, match="12,001 characters"):
+        carry_out(
+            content(json.dumps({"type": "tx", "ref": A, "origin": "x", "heights": [2]})),
+            default="replace",
+        )
+    assert stored() == noted
+
+
+@pytest.mark.parametrize("names", [["Tax"], []])
+def test_label_that_a_person_changed_stays_so_when_a_field_is_replaced(names: list[str]) -> None:
+    one = bitcoin(A)
+    carry_out(content(tx(A, "Rent", spendable=True)))
+    TransactionLabel.objects.all().delete()
+    for name in names:
+        TransactionLabel.objects.create(transaction=one, label=make_label(name))
+    plain = {"type": "tx", "ref": A, "spendable": False}
+    carry_out(content(json.dumps(plain)), default="replace")
+    assert of(one) == (names, "")
+    assert [json.loads(raw) for raw in stored()] == [plain]
+    labelled = {**plain, "label": names[0]} if names else plain
+    assert [json.loads(line) for line in exported()] == [labelled]
 
 
 @pytest.mark.parametrize("choice", ["keep", "replace", "merge"])

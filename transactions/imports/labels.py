@@ -207,14 +207,15 @@ def plan_of(content: bytes) -> Plan:
             found[kept.type, kept.ref].stored.append(kept)
     known = transactions_of([change.ref for change in plan.changes if change.type == "tx"])
     for change in plan.changes:
-        told = meanings.get((change.type, change.ref))
-        if told:
+        if change.type == "tx" and change.ref in known:
+            change.transaction, change.ours = known[change.ref]
+        else:
+            change.ours = together(meanings_of(record.raw for record in change.stored))
+        if told := meanings.get((change.type, change.ref)):
             change.told = together(told)
             if change.type == "tx":
                 check_length(change, change.told)
-            compare(change, known.get(change.ref) if change.type == "tx" else None)
-        else:
-            change.ours = together(meanings_of(record.raw for record in change.stored))
+            compare(change)
         change.is_label_disputed = change.outcome == "conflict"
         if remarks := contradictions(change):
             change.outcome, change.remark = "conflict", "; ".join(remarks)[:MAX_REMARK]
@@ -287,20 +288,18 @@ def with_meaning(queryset: QuerySet[Transaction]) -> Iterator[tuple[Transaction,
         yield one, Meaning(tuple(labels), one.note)
 
 
-def compare(change: Change, known: tuple[int, Meaning] | None) -> None:
+def compare(change: Change) -> None:
     """With the transaction, or where there is none yet with what is kept of other files."""
-    if known:
-        change.transaction, change.ours = known
+    if change.transaction:
         otherwise = "known"
     else:
-        change.ours = together(meanings_of(record.raw for record in change.stored))
         otherwise = "later" if change.type == "tx" else "kept"
     if change.ours.has(change.told):
         change.outcome = otherwise
     elif change.ours:
         change.outcome = "conflict"
     else:
-        change.outcome = "new" if known else otherwise
+        change.outcome = "new" if change.transaction else otherwise
 
 
 @again_when_raced
@@ -329,7 +328,7 @@ def carry_out(
         meaning = {KEEP: change.ours, REPLACE: change.told}.get(of_label)
         if meaning is None:
             meaning = together([change.ours, change.told])
-            if change.type == "tx":
+            if change.type == "tx" and (change.told or change.outdated):
                 check_length(change, meaning)
         if change.transaction:
             wanted[change.transaction] = meaning
