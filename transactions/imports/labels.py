@@ -290,10 +290,7 @@ def with_meaning(queryset: QuerySet[Transaction]) -> Iterator[tuple[Transaction,
 
 def compare(change: Change) -> None:
     """With the transaction, or where there is none yet with what is kept of other files."""
-    if change.transaction:
-        otherwise = "known"
-    else:
-        otherwise = "later" if change.type == "tx" else "kept"
+    otherwise = "known" if change.transaction else "later" if change.type == "tx" else "kept"
     if change.ours.has(change.told):
         change.outcome = otherwise
     elif change.ours:
