@@ -190,7 +190,8 @@ def _unknown_columns(found: list[str], formats: Sequence[Format]) -> UnknownColu
     known = "; ".join(f"{candidate.title} ({candidate.name})" for candidate in formats)
     return UnknownColumns(
         f"None of the first {HEADER_WITHIN} lines has the columns of a known format. Columns "
-        f"found: {columns}. Formats known: {known}. Export the file in one of these."
+        f"found: {columns}. Say what they are in a mapping, or export the file in a format that is "
+        f"known: {known}."
     )
 
 
