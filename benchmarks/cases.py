@@ -389,6 +389,14 @@ def all_cases(facts: Facts) -> list[Case]:
             sql=page_sql(f"SELECT {facts.newest[1]}::bigint AS id"),
         ),
         Case(
+            "nothing new (204)",
+            f"/changes/?since={facts.revision}",
+            asks={"changes": True},
+            sql="SELECT max(revision)::text FROM txsite_change",
+            headers={"Accept": "application/json"},
+            is_empty=True,
+        ),
+        Case(
             "label edit, then list",
             "/transactions/",
             asks={"edit": (facts.unlabelled, "Label 40", facts.other_label)},
@@ -421,14 +429,6 @@ def all_cases(facts: Facts) -> list[Case]:
             "WHERE e.transaction_id = t.id) FROM transactions_transaction t "
             f"WHERE t.timestamp >= '{far}' ORDER BY t.timestamp, t.id) TO STDOUT (FORMAT csv)",
             sql="SELECT 1",
-        ),
-        Case(
-            "nothing new (204)",
-            f"/changes/?since={facts.revision}",
-            asks={"changes": True},
-            sql="SELECT max(revision)::text FROM txsite_change",
-            headers={"Accept": "application/json"},
-            is_empty=True,
         ),
     ]
 

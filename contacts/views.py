@@ -46,7 +46,7 @@ def contact_list(request: HttpRequest) -> HttpResponse:
         "place": place,
         "is_valid": is_valid,
         "page": page,
-        "table": ContactTable(page.rows, place.cleaned_data.get("sort", ""), CONTACT_ORDERINGS),
+        "table": ContactTable(page.rows, place),
     }
     return render(request, "contacts/list.html", context, status=200 if is_valid else 400)
 
@@ -87,8 +87,7 @@ def show(
         "page": page,
         "table": AddressTable(
             page.rows,
-            place.cleaned_data.get("sort", ""),
-            ADDRESS_ORDERINGS,
+            place,
             can_remove=request.user.has_perm("contacts.change_address"),
         ),
         "form": ContactForm(instance=contact),

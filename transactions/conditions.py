@@ -229,7 +229,8 @@ LOOKED_UP = """
     (SELECT 'labels', id FROM transactions_label
         WHERE UPPER(name::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
     UNION ALL (SELECT 'contacts', id FROM contacts_contact
-        WHERE UPPER(name::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
+        WHERE length(name) >= %(least)s AND UPPER(name::text) LIKE UPPER(%(pattern)s)
+        LIMIT %(limit)s)
     UNION ALL (SELECT 'addresses', id FROM contacts_address
         WHERE UPPER(value::text) LIKE UPPER(%(beginning)s)
             AND position(UPPER(%(text)s) IN UPPER(value::text)) > 0 LIMIT %(limit)s)
@@ -242,7 +243,8 @@ LOOKED_UP = """
 
 def looked_up(text: str) -> Word:
     """Where the word stands; `UPPER` as in the indexes of its parts, and in what Django asks."""
-    told: dict[str, str | int] = {"text": text, "limit": MAX_IDS + 1}
+    # A letter may be three in capitals. Most names are shorter than a txid, and are not looked at.
+    told: dict[str, str | int] = {"text": text, "limit": MAX_IDS + 1, "least": len(text) // 3}
     for name, part in (("pattern", text), ("beginning", text[:LOOKED_FOR])):
         told[name] = f"%{connection.ops.prep_for_like_query(part)}%"
     with connection.cursor() as cursor:

@@ -59,8 +59,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
         "count": row_count(filterset, place, page) if is_valid else RowCount(0),
         "table": TransactionTable(
             listed(row.pk for row in page.rows),
-            sort=place.cleaned_data.get("sort", ""),
-            orderings=place.orderings,
+            place,
             can_edit=may_edit(request),
         ),
         "is_by_time": place.cleaned_data.get("sort", "").removeprefix("-") == "time",

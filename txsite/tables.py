@@ -322,15 +322,10 @@ class ListTable(django_tables2.Table):
     A column that can be sorted names its ordering in `attrs={"th": {"data-sort": …}}`.
     """
 
-    def __init__(
-        self,
-        rows: list[Any],
-        sort: str = "",
-        orderings: Mapping[str, Ordering] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, rows: list[Any], place: ListForm | None = None, **kwargs: Any) -> None:
+        """`place` is what was asked for of the list; without it the table cannot be sorted."""
         super().__init__(rows, orderable=False, **kwargs)
-        self.sort, self.orderings = sort, orderings or {}
+        self.place = place
 
     def body(self) -> SafeString:
         """The rows, as `cells` of the columns draw them."""
@@ -355,21 +350,28 @@ class ListTable(django_tables2.Table):
         title = escape(strip_tags(str(column.header)))
         return f'<td class="col-{column.name}" data-title="{title}">'
 
-    def heads(self) -> list[dict[str, Any]]:
-        """The column heads: title, `aria-sort`, and what `sort` a click asks for."""
-        return [self.head(column) for column in self.columns]
+    def head(self) -> SafeString:
+        """The column heads; a click asks for the same list in another order."""
+        rest = self.place.query.copy() if self.place is not None else QueryDict(mutable=True)
+        for name in ("sort", "cursor"):
+            rest.pop(name, None)
+        link = f"?{rest.urlencode()}&" if rest else "?"
+        heads = (self.head_of(column, link) for column in self.columns)
+        return mark_safe("".join(heads))  # noqa: S308 (every value is escaped)
 
-    def head(self, column: Any) -> dict[str, Any]:
+    def head_of(self, column: Any, link: str) -> str:
+        begin = f'<th scope="col" class="col-{column.name}"'
+        title = conditional_escape(column.header)
         name = column.column.attrs.get("th", {}).get("data-sort", "")
-        if name not in self.orderings:
-            return {"title": column.header, "name": column.name, "sort": ""}
-        ordering = self.orderings[name]
-        is_sorted = self.sort.removeprefix("-") == name
-        descending = self.sort.startswith("-")
-        turned = f"{'' if descending else '-'}{name}"
-        return {
-            "title": column.header,
-            "name": column.name,
-            "sort": turned if is_sorted else f"{'-' if ordering.newest_first else ''}{name}",
-            "aria": ("descending" if descending else "ascending") if is_sorted else "none",
-        }
+        if self.place is None or name not in self.place.orderings:
+            return f"{begin}>{title}</th>\n"
+        sort = self.place.cleaned_data.get("sort", "")
+        order, turned = "none", f"{'-' * self.place.orderings[name].newest_first}{name}"
+        if sort.removeprefix("-") == name:
+            descending = sort.startswith("-")
+            order = "descending" if descending else "ascending"
+            turned = f"{'' if descending else '-'}{name}"
+        return (
+            f'{begin} aria-sort="{order}"><a href="{escape(link)}sort={turned}" rel="nofollow">'
+            f"{title}</a></th>\n"
+        )

@@ -101,7 +101,7 @@ def as_page(request: HttpRequest) -> HttpResponse:
         if asked["via"]:
             changes = changes.filter(via=asked["via"])
     page = form.page(changes) if is_valid else Page([], None, None)
-    table = ChangeTable(page.rows, sort=form.cleaned_data.get("sort", ""), orderings=ORDERINGS)
+    table = ChangeTable(page.rows, form)
     context = {"form": form, "is_valid": is_valid, "page": page, "table": table}
     return render(request, "changes.html", context, status=200 if is_valid else 400)
 
