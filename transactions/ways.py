@@ -160,14 +160,13 @@ def by_time(asked: dict[str, Any]) -> list[Way]:
 
 def few_of(asked: dict[str, Any]) -> list[int] | None:
     """The transactions with a contact or a word, where those are few and more is asked."""
-    narrow = [ways_of_contacts(ids_of(asked["contact"]))]
+    contacts = ids_of(asked["contact"])
     # What is shorter than the index's parts is everywhere.
-    narrow += [ways_of_word(word) for word in words_of(asked) if len(word.text) > 2]
-    narrow = [ways for ways in narrow if ways]
-    if len(narrow) + bool(one_entry(asked)) < 2:
+    words = [word for word in words_of(asked) if len(word.text) > 2]
+    if is_some(contacts) + len(words) + bool(one_entry(asked)) < 2:
         return None
-    for ways in narrow:
-        found = few_ids(ways)
+    for ways in [ways_of_contacts(contacts), *map(ways_of_word, words)]:
+        found = few_ids(ways) if ways else None
         if found is not None:
             return sorted(found)
     return None
