@@ -118,6 +118,18 @@ def test_file_that_breaks_off_further_down_is_shown_with_its_problem(client: Cli
 
 
 @pytest.mark.django_db
+def test_file_that_nobody_knows_is_offered_a_mapping_first(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    content = b"Day,Sum,Unit\n2024-01-01,1,EUR\n"
+    batch = new_batch(BytesIO(content), "x.csv")
+    with pytest.raises(FileError, match="Say what they are in a mapping, or export the file"):
+        import_batch(batch, BytesIO(content))
+    page = client.get(batch.get_absolute_url()).content.decode()
+    mapping = f'<a role="button" href="{batch.get_absolute_url()}columns/">'
+    assert 0 < page.index(mapping) < page.index("Import another file")
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -38,12 +38,13 @@ class Backend(ModelBackend):
     def get_user(self, user_id: Any) -> Any:
         """The person whose session it is; None where it is nobody's, or may no longer come in."""
         model = get_user_model()
-        names = names_of(model)
-        for *values, rights in fetch(select(model, "id = %s", f", ARRAY({RIGHTS})"), [user_id]):
-            found = model.from_db("default", names, values)
-            found._granted = set(rights)  # type: ignore[attr-defined]
-            return found if self.user_can_authenticate(found) else None
-        return None
+        rows = fetch(select(model, "id = %s", f", ARRAY({RIGHTS})"), [user_id])
+        if not rows:
+            return None
+        *values, rights = rows[0]
+        found = model.from_db("default", names_of(model), values)
+        found._granted = set(rights)  # type: ignore[attr-defined]
+        return found if self.user_can_authenticate(found) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         is_plain = user_obj.is_active and not user_obj.is_anonymous and obj is None
