@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,8 @@ import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -86,6 +89,12 @@ def django_db_modify_db_settings_parallel_suffix() -> None:
     """No suffix for tests that run at once: each process has a server of its own."""
 
 
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The database goes with its server, whoever is still connected."""
+    return True
+
+
 def logged_in(client: Client, group: str) -> Client:
     # Models can be imported only once Django is set up, which is after this file.
     from factories import make_user
@@ -129,6 +138,62 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+class Gate:
+    """Lets requests into the live server while a test runs, and none after it.
+
+    Between two tests the tables are emptied. A page that still asked for what is new then would
+    hold one table, wait for another, and both would be refused as a deadlock.
+    """
+
+    SECONDS = 30
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._is_open = False
+        # Threads, each of which answers one request; one that is cut short finishes twice.
+        self._inside: set[int] = set()
+        request_started.connect(self._enter)
+        request_finished.connect(self._leave)
+
+    def open(self) -> None:
+        with self._changed:
+            self._is_open = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Returns once those inside have been answered."""
+        with self._changed:
+            self._is_open = False
+            assert self._changed.wait_for(lambda: not self._inside, self.SECONDS), (
+                f"{len(self._inside)} requests without an answer"
+            )
+
+    def _enter(self, sender: type, **_: object) -> None:
+        # The test client's requests go ahead: theirs is the test itself.
+        if not issubclass(sender, WSGIHandler):
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_open)
+            self._inside.add(threading.get_ident())
+
+    def _leave(self, **_: object) -> None:
+        with self._changed:
+            self._inside.discard(threading.get_ident())
+            self._changed.notify_all()
+
+
+@pytest.fixture(scope="session")
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def live_server(live_server: LiveServer, gate: Gate) -> Iterator[LiveServer]:
+    gate.open()
+    yield live_server
+    gate.close()
 
 
 @pytest.fixture
