@@ -89,6 +89,7 @@ FILES = {
             "2023-01-02 10:00:00 | trade | -400 EUR, 0.02 BTC, fee -1.6 EUR",
             "2023-01-03 10:00:00 | trade | -0.01 BTC, 210 EUR, fee -0.84 EUR",
             "2023-01-04 10:00:00 | withdrawal | -0.005 BTC, fee -0.0005 BTC",
+            "2023-01-04 10:00:00 | trade | 0.00000001 BTC",
         ],
     ),
     "bitstamp-old.csv": (
@@ -125,6 +126,7 @@ FILES = {
             "2024-01-01 10:00:00 | trade | -500 EUR, 0.01 BTC, fee -1.3 EUR",
             "2024-01-02 10:00:00 | self | -0.005 BTC, 0.0049 BTC in Ledger, fee -0.0001 BTC",
             "2024-01-03 10:00:00 | reward | 0.5 DOT",
+            "2024-01-05 10:00:00 | interest | 0.25 DOT",
         ],
     ),
     "blockpit.csv": (

@@ -107,6 +107,64 @@ def test_received_token_in_a_file_without_fees_cannot_be_placed() -> None:
     assert "It cannot be told on which network it was" in reason
 
 
+OWN, ROUTER = "0xa11ce0000000000000000000000000000000a11c", f"0x{'d' * 40}"
+CALL = f"SENT,0x{'3' * 64},{{}},,{{}},,"
+
+
+def test_what_a_call_brought_back_came_in_though_its_lines_say_sent() -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    lines = [
+        RECEIVED.format("1.5,ETH"),
+        CALL.format(f"0.002,ETH,{ROUTER}", "0,ETH"),
+        CALL.format(f",,{ROUTER}", "100,USDT"),
+        CALL.format(f",,{OWN}", "0.03,ETH"),
+        CALL.format(f",,{OWN}", "7,0xdAC17F958D2ee523a2206206994597C13D831ec7"),
+        f"RECV,0x{'4' * 64},,,{OWN},,2,ETH,,",
+        f"RECV,0x{'4' * 64},,,{ROUTER},,30,USDC,,",
+    ]
+    read = rows(trezor_lines(*lines), options)
+    assert [moved(row) for row in read[1:]] == [
+        [("0", "transfer", "native"), ("-0.002", "fee", "native")],
+        [("-100", "transfer", "USDT")],
+        [("0.03", "transfer", "native")],
+        [("7", "transfer", "token")],
+        [("2", "transfer", "native")],
+        [("-30", "transfer", "USDC")],
+    ]
+    assert [row.movements[0].counterparty for row in read[1:]] == [
+        ROUTER,
+        ROUTER,
+        "",
+        "",
+        "",
+        ROUTER,
+    ]
+
+
+def test_call_of_a_trezor_whose_own_address_nothing_tells_is_not_guessed() -> None:
+    content = trezor_lines(
+        CALL.format(f"0.002,ETH,{ROUTER}", "0.5,ETH"), CALL.format(f",,{OWN}", "100,USDT")
+    )
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    (reason,) = reasons(content, options)
+    assert "Import the file with the wallet's own address as the wallet." in reason
+    _, back = rows(content, replace(options, wallet=OWN))
+    assert moved(back) == [("100", "transfer", "USDT")]
+
+
+def test_output_that_pays_nobody_has_the_fee() -> None:
+    header = sample("trezor.csv").splitlines()[0].decode()
+    start = f"1714564800,,,SENT,{'2' * 64}"
+    lines = [
+        f"{start},0.000141,BTC,,,,,,OP_RETURN (hello)",
+        f"{start},,,3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy,,0.08,BTC,,",
+    ]
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    text, paid = rows("\n".join([header, *lines]).encode(), options)
+    assert moved(text) == [("0", "transfer", "native"), ("-0.000141", "fee", "native")]
+    assert moved(paid) == [("-0.08", "transfer", "native")]
+
+
 def oldest(*times: str) -> bytes:
     header = sample("trezor-old.csv").splitlines()[0].decode()
     lines = (f"{time};RECV;{n:064};3J98;0.0001 BTC;+0.5 BTC" for n, time in enumerate(times))

@@ -86,7 +86,7 @@ def _moved(kind: str, subtype: str, *sides: tuple) -> tuple[str, list[Movement]]
     if amount is None:
         raise Unreadable("Amount is empty. Export the file again.")
     way = subtype.casefold()
-    if value and way in ("buy", "sell"):
+    if currency and way in ("buy", "sell"):
         both = (amount, unit, value, currency) if way == "buy" else (value, currency, amount, unit)
         return "trade", swap(*both, fee, fee_unit)
     if kind.casefold() in WITHIN:

@@ -1,8 +1,8 @@
 """Koinly's own export of its transactions, which is not its universal template.
 
 Times are UTC. Currencies bear Koinly's number behind their code, such as `BTC;1`; where
-one file has two numbers for a code, they are two assets. A transfer
-between two wallets is one line with both. Deleted lines are marked. Source: the column names in
+one file has two numbers for a code, they are two assets. Wallets bear what they are connected to,
+such as `Cold;eth`. A transfer between two wallets is one line with both. Deleted lines are marked. Source: the column names in
 tools that read it.
 """
 
@@ -24,6 +24,8 @@ TYPES = {
     "crypto_withdrawal": "send",
     "fiat_deposit": "deposit",
     "fiat_withdrawal": "withdrawal",
+    "deposit": "deposit",
+    "withdrawal": "withdrawal",
 }
 TAGS = {
     "reward": "reward",
@@ -32,10 +34,10 @@ TAGS = {
     "airdrop": "airdrop",
     "fork": "fork",
     "lending interest": "interest",
-    "loan_interest": "interest",
+    "loan interest": "interest",
     "interest": "interest",
     "income": "income",
-    "other_income": "income",
+    "other income": "income",
     "gift": "gift",
     "donation": "donation",
     "cost": "cost",
@@ -46,20 +48,18 @@ TAGS = {
 COLUMNS = {
     "date (utc)": "date",
     "label": "tag",
-    "from wallet (read-only)": "from wallet",
-    "to wallet (read-only)": "to wallet",
     "sending wallet": "from wallet",
     "sent amount": "from amount",
     "sent currency": "from currency",
     "receiving wallet": "to wallet",
     "received amount": "to amount",
     "received currency": "to currency",
-    "deleted (read-only)": "deleted",
 }
 
 
 def columns(header: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(COLUMNS.get(name.casefold(), name.casefold()) for name in header)
+    names = (name.casefold().removesuffix(" (read-only)") for name in header)
+    return tuple(COLUMNS.get(name, name) for name in names)
 
 
 def code(text: str, ambiguous: frozenset[str]) -> str:
@@ -74,9 +74,10 @@ def read_line(ambiguous: frozenset[str], line: Line, context: Context) -> Told:
         for name in ("from amount", "to amount", "fee amount")
     )
     tag = line.get("tag", "")
-    kind = TAGS.get(tag.casefold()) or TYPES.get(line["type"].casefold(), "")
-    labels = (tag,) if tag and tag.casefold() not in TAGS else ()
-    own, other = line["from wallet"], line["to wallet"]
+    known = TAGS.get(tag.casefold().replace("_", " "), "")
+    kind = known or TYPES.get(line["type"].casefold(), "")
+    labels = (tag,) if tag and not known else ()
+    own, other = (line[name].partition(";")[0].strip() for name in ("from wallet", "to wallet"))
     movements = swap(
         received,
         code(line["to currency"], ambiguous),

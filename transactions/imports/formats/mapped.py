@@ -114,7 +114,7 @@ def format_of(mapping: Mapping) -> AccountFile:
     column_of = {name: column.casefold() for name, column in mapping.columns.items()}
 
     def cell(line: Line, name: str) -> str:
-        return line.get(column_of.get(name, ""), "")
+        return line.get(column_of[name], "") if name in column_of else ""
 
     def amount(line: Line, name: str) -> Decimal | None:
         text, currency = cell(line, name), cell(line, name.replace("amount", "currency"))

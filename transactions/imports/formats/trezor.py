@@ -3,11 +3,17 @@
 A line is an output: of a transaction with several the fee stands in one of them, and never on
 what came in. What several outputs brought in came in at once, as other wallets have it.
 `Timestamp` is in Unix seconds; the oldest generation has `Date & Time` instead, whose
-zone is asked for. Tokens are told by their symbol alone; the network is that of the account, whose
-coin the fees are in. Source: files that people published.
+zone is asked for. Tokens are told by their symbol, or by their contract where they have none; the
+network is that of the account, whose coin the fees are in.
+
+Every line has the type of its transaction, and the address that it went to: what a call brought
+back to the account says SENT as well, with the account's own address. What is no payment, such as
+the text of an OP_RETURN output, stands in `Other`, without an amount. Source: Trezor Suite's own
+code, and files that people published.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -25,6 +31,7 @@ from transactions.imports.formats.wallets import (
     asset_of,
     label_or_note,
     network_of,
+    normalised,
     txid_of,
 )
 from transactions.imports.rows import (
@@ -45,6 +52,7 @@ OUT, IN = {"SENT"}, {"RECV", "RECEIVED"}
 MOVES_NOTHING = {"SELF", "FAILED", "JOINT", "CONTRACT", "UNKNOWN"}
 OTHER_EVM = {slug for slug, one in NETWORKS.items() if one.family == "evm"} - {"ethereum"}
 _token_id = re.compile(r"ID ([0-9]+)").fullmatch
+_contract = re.compile(r"0x[0-9a-f]{40}", re.IGNORECASE).fullmatch
 _with_unit = re.compile(r"([+-]?[0-9][0-9.,]*) ?([A-Za-z]*)").fullmatch
 
 
@@ -85,13 +93,14 @@ class TransactionsFile:
             raise FileError(" ".join(question.text for question in questions))
         zone = options.timezone or UTC
         network = "" if is_oldest(table) else network_of_fees(table) or options.network
+        account = Account(table, options)
         order = cells.order_of(times_of(table)) or options.date_order
 
         def read(record: Record) -> Row:
             line = line_of(record, table.header)
             if is_oldest(table):
                 return old_row(record, line, zone, order)
-            return new_row(record, line, network)
+            return new_row(record, line, network, account)
 
         return Reading(options, received_at_once(rows_of(table, read)))
 
@@ -139,7 +148,53 @@ def coin_without_network(table: Table) -> str:
     return next((one for one in units if network_of(one) in OTHER_EVM), "")
 
 
-def new_row(record: Record, line: Line, network_of_file: str) -> Row:
+class Account:
+    """What a file's lines tell of the account's own address, and which transactions are calls."""
+
+    FAMILIES = ("evm", "solana")  # whose accounts have one address
+
+    def __init__(self, table: Table, options: Options) -> None:
+        self._own = {family: own_address(table, options, family) for family in self.FAMILIES}
+        sent = (line["transaction id"] for line in lines_of(table) if line["type"].upper() in OUT)
+        alike = ((txid, sum(1 for _ in lines)) for txid, lines in groupby(sent))
+        self._calls = {txid for txid, count in alike if count > 1}
+
+    def is_in(self, line: Line, network: str) -> bool:
+        """Whether the line's amount came in; what is neither sent nor received did not."""
+        kind = line["type"].upper()
+        family = NETWORKS[network].family
+        if family not in self.FAMILIES or kind not in OUT | IN:
+            return kind in IN
+        own, address = self._own[family], address_of(line["address"], network)
+        # The first line of a call has its fee, and is what the call itself paid.
+        if not own and line["transaction id"] in self._calls and not line["fee"]:
+            raise Unreadable(
+                f"it cannot be told whether Address {shown(line['address'])} is the wallet's own, "
+                "so that this came back from the call, or another, to which it went. Import the "
+                "file with the wallet's own address as the wallet."
+            )
+        if kind in OUT:
+            return bool(own) and address == own
+        # A token's own account of Solana is another address, and ours.
+        return not (family == "evm" and own and address and address != own)
+
+
+def own_address(table: Table, options: Options, family: str) -> str:
+    """The one that the wallet is called after, or at which the file's account mostly received;
+    empty where that does not tell one."""
+    if own := normalised(options.wallet, family):
+        return own
+    found = Counter(
+        normalised(line.get("address", ""), family)
+        for line in lines_of(table)
+        if line["type"].upper() in IN
+    )
+    del found[""]
+    (_, most), (_, next_most) = [*found.most_common(2), ("", 0), ("", 0)][:2]
+    return found.most_common(1)[0][0] if most > next_most else ""
+
+
+def new_row(record: Record, line: Line, network_of_file: str, account: Account) -> Row:
     network = (
         network_of(line.get("fee unit", "")) or network_of_file or network_of(line["amount unit"])
     )
@@ -148,12 +203,14 @@ def new_row(record: Record, line: Line, network_of_file: str) -> Row:
             f"Amount unit {shown(line['amount unit'])} is not a coin that is known here, and no "
             "line names the coin of a fee. It cannot be told on which network it was."
         )
-    amount, asset = _amount(line["amount"], line["amount unit"], network)
+    if not line["timestamp"]:
+        raise Unreadable("it was not confirmed yet. Export the file again once it is.")
+    amount, asset = _amount(line, network)
     fee = cells.amount(line["fee"], "Fee", thousands=True)
     timestamp = cells.unix_time(line["timestamp"], "Timestamp")
-    return _row(
-        record, line, timestamp, network, amount, asset, fee, line["address"], line["label"]
-    )
+    is_in = account.is_in(line, network)
+    address, label = line["address"], line["label"]
+    return _row(record, line, timestamp, network, amount, asset, fee, is_in, address, label)
 
 
 def old_row(record: Record, line: Line, zone: tzinfo, order: str) -> Row:
@@ -166,11 +223,16 @@ def old_row(record: Record, line: Line, zone: tzinfo, order: str) -> Row:
     paid = cells.amount(fee[1], "Fee", thousands=True) if fee else None
     timestamp = cells.written_time(line["date & time"], "Date & Time", zone, order)
     address = line["addresses"].split()[0] if len(line["addresses"].split()) == 1 else ""
-    return _row(record, line, timestamp, network, amount.copy_abs(), NATIVE, paid, address, "")
+    is_in = line["type"].upper() in IN
+    total = amount.copy_abs()
+    return _row(record, line, timestamp, network, total, NATIVE, paid, is_in, address, "")
 
 
-def _amount(text: str, unit: str, network: str) -> tuple[Decimal, AssetName]:
+def _amount(line: Line, network: str) -> tuple[Decimal, AssetName]:
     """An NFT's amount is its number, such as `ID 123`; there is one of it."""
+    text, unit = line["amount"], line["amount unit"]
+    if not text and not unit and line.get("other"):
+        return ZERO, NATIVE  # the text of an output that pays nobody
     token = _token_id(text)
     if token:
         # Called as its code, which is all that our export has of it.
@@ -179,6 +241,8 @@ def _amount(text: str, unit: str, network: str) -> tuple[Decimal, AssetName]:
     amount = cells.number(text, "Amount", thousands=True)
     if amount is None:
         raise Unreadable("Amount is empty. Export the file again.")
+    if NETWORKS[network].family == "evm" and _contract(unit):
+        return amount.copy_abs(), AssetName("token", unit.lower())
     return amount.copy_abs(), asset_of(unit, network, "Amount unit")
 
 
@@ -190,19 +254,18 @@ def _row(
     amount: Decimal,
     asset: AssetName,
     fee: Decimal | None,
+    is_in: bool,
     address: str,
     label: str,
 ) -> Row:
     kind = line["type"].upper()
     if kind not in OUT | IN | MOVES_NOTHING:
         raise Unreadable(f"Type {shown(line['type'])} is not known. Please report it.")
-    if kind in OUT:
-        moved = amount.copy_negate() if amount else ZERO
-    else:
-        moved = amount if kind in IN else ZERO
-    movements = [
-        Movement(moved, asset, "transfer", address_of(address, network) if kind in OUT else "")
-    ]
+    is_out = kind in OUT | IN and not is_in
+    moved = amount if is_in else ZERO
+    if is_out and amount:
+        moved = amount.copy_negate()
+    movements = [Movement(moved, asset, "transfer", address_of(address, network) if is_out else "")]
     if fee and kind not in IN:
         movements.append(Movement(fee.copy_negate(), NATIVE, "fee"))
     labels, note = label_or_note(label, "Label")

@@ -62,8 +62,13 @@ def txid_of(text: str, network: str, column: str) -> str:
 
 def address_of(text: str, network: str) -> str:
     """The address as we store it; empty where it is none, as in files that mask theirs."""
+    return normalised(text, NETWORKS[network].family)
+
+
+def normalised(text: str, family: str) -> str:
+    """As `address_of`, by the family of the network."""
     try:
-        return normalise(text, NETWORKS[network].family)
+        return normalise(text, family)
     except AddressError:
         return ""
 
