@@ -14,7 +14,6 @@ from django.test import Client
 from factories import make_user
 
 from transactions.imports.formats import cells
-from transactions.imports.formats.mapped import pointed
 from transactions.imports.formats.reader import open_any
 from transactions.imports.importer import import_batch, new_batch
 from transactions.imports.rows import FileError
@@ -194,7 +193,7 @@ def test_page_shows_samples_as_they_would_be_read_and_reads_the_file(client: Cli
         409,
         True,
     )
-    assert ImportMapping.objects.get().mapping == MAPPING | {"date_order": ""}
+    assert ImportMapping.objects.get().mapping == MAPPING | {"date_order": "", "currency": ""}
     assert client.post(url, form | {"replace": "on"}).status_code == 303
     assert ended(second.pk).changed == 2
     client.post(f"{second.get_absolute_url()}cancel/")
@@ -257,14 +256,25 @@ def test_file_that_is_no_table_is_not_to_be_mapped(
         ("~5", None),
         ("(5", None),
         ("E5", None),
+        ("5 €", "5"),
+        ("-1,234.50€", "-1234.5"),
+        ("-5 EUR", "-5"),
+        ("5 k", None),
+        ("5%", None),
+        ("5 USD", None),
+        ("USD 5", None),
+        ("(1,234.50)", "-1234.5"),
+        ("(€5)", "-5"),
+        ("(-5)", None),
     ],
 )
 def test_sign_of_money_is_never_lost(text: str, told: str | None) -> None:
     if told is None:
         with pytest.raises(cells.Unreadable):
-            cells.money(text, "Sum")
+            cells.money(text, "Sum", "EUR" if "USD" in text else "")
     else:
-        assert f"{cells.money(text, 'Sum'):f}" == told
+        currency = "EUR" if "EUR" in text else ""
+        assert f"{cells.money(text, 'Sum', currency):f}" == told
 
 
 @pytest.mark.parametrize(
@@ -272,12 +282,28 @@ def test_sign_of_money_is_never_lost(text: str, told: str | None) -> None:
 )
 def test_point_that_groups_no_three_digits_is_refused(text: str) -> None:
     with pytest.raises(cells.Unreadable, match="decimal comma"):
-        pointed(text, "Sum")
+        cells.pointed(text, "Sum")
 
 
 def test_decimal_comma_is_read_with_its_groups() -> None:
     for text, told in {"1.234.567,89": "1234567.89", "-0,5": "-0.5", "7": "7", "": ""}.items():
-        assert pointed(text, "Sum") == told
+        assert cells.pointed(text, "Sum") == told
+
+
+@pytest.mark.django_db
+def test_currency_that_no_column_tells_is_said_by_the_mapping(tmp_path: Path) -> None:
+    lines = [";Day;Sum;Fee", "0;31.01.2024;1.234,50 €;0,1", "1;01.02.2024;-7 EUR;"]
+    (tmp_path / "bank.csv").write_text("\n".join(lines))
+    columns = {"date": "Day", "amount": "Sum", "fee_amount": "Fee"}
+    said = {"name": "Bank", "columns": columns, "decimal": ","}
+    options = ["--wallet", "Bank", "--timezone", "UTC", "--mapping", str(tmp_path / "m.json")]
+    command = ["import_transactions", str(tmp_path / "bank.csv"), *options]
+    (tmp_path / "m.json").write_text(json.dumps(said))
+    with pytest.raises(CommandError, match="or in which currency all amounts are"):
+        call_command(*command, stdout=StringIO())
+    (tmp_path / "m.json").write_text(json.dumps({**said, "currency": "EUR"}))
+    call_command(*command, stdout=StringIO())
+    assert moved() == [("", ["-0.1", "1234.5"]), ("", ["-7"])]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ def asked(request: HttpRequest, table: Table) -> Mapping:
         {name: column for name, column in columns.items() if column},
         request.POST.get("decimal", "."),
         request.POST.get("date_order", ""),
+        request.POST.get("currency", "").strip(),
     )
 
 

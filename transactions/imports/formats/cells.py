@@ -58,6 +58,10 @@ _year_first = re.compile(
 _money = re.compile(
     r"([+-]?) *([^\W\d_]{0,3}[^\w\s.,+-]?) *([+-]?) *([0-9][0-9,.]*(?:[eE]-?[0-9]+)?)"
 ).fullmatch
+_unit_behind = re.compile(r"(.*[0-9]) *([^\W\d_]+|[^\w\s.,()+-])").fullmatch
+_in_brackets = re.compile(r"\(([^()+-]*)\)").fullmatch
+_digits = re.compile(r"[0-9][0-9.,]*").search
+_with_comma = re.compile(r"(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)?(?:,[0-9]+)?").fullmatch
 _evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
 _hex_txid = re.compile(r"[0-9a-f]{64}").fullmatch
 _wallet_txid = re.compile(r"[0-9a-f]{60,70}").fullmatch
@@ -147,24 +151,46 @@ def _unusual_number(plain: str, text: str, column: str) -> Decimal:
     return Decimal(f"{sign}{digits}{'0' * scale}" if scale > 0 else f"{sign}{digits}E{scale}")
 
 
-def money(text: str, column: str, currency: str = "") -> Decimal | None:
-    """A number with a sign of currency before it: `€1,234.50`, `-CA$3`; None where unknown.
+def money(
+    text: str, column: str, currency: str = "", *, has_commas: bool = False
+) -> Decimal | None:
+    """A number with a sign of currency beside it: `€1,234.50`, `-CA$3`, `5 €`; None where unknown.
 
-    Whatever dash is before the digits is a minus: spreadsheets write several. `currency` is what
-    the amount is in, which the sign must not contradict.
+    Whatever dash is before the digits is a minus: spreadsheets write several; so are the brackets
+    of `(5.00)`. `currency` is what the amount is in, which the sign must not contradict.
     """
     if text in UNKNOWN:
         return None
-    found = _money("".join("-" if _is_dash(one) else one for one in text))
+    plain = "".join("-" if _is_dash(one) else one for one in text)
+    if bracketed := _in_brackets(plain):
+        plain = f"-{bracketed[1]}"
+    if behind := _unit_behind(plain):
+        if behind[2].isalpha() and behind[2].upper() != currency.upper():
+            raise Unreadable(
+                f"{column} {shown(text)} is not an amount of {currency or 'anything'}."
+            )
+        plain = behind[1] if behind[2].isalpha() else f"{behind[2]}{behind[1]}"
+    found = _money(plain)
     if not found or (found[1] and found[3]) or not _is_currency(found[2]):
         raise Unreadable(f"{column} {shown(text)} is not an amount. Write digits with a point.")
-    meant = SIGNS.get(found[2])
+    meant = SIGNS.get(found[2]) or ({found[2].upper()} if len(found[2]) == 3 else None)
     if meant and len(currency) == 3 and currency.upper() not in meant:
         raise Unreadable(
             f"{column} {shown(text)} is in another currency than {currency}. Correct one of them."
         )
-    value = number(found[4], column, thousands=True)
+    digits = pointed(found[4], column) if has_commas else found[4]
+    value = number(digits, column, thousands=True)
     return value.copy_negate() if value and "-" in (found[1], found[3]) else value
+
+
+def pointed(text: str, column: str) -> str:
+    """A number with a decimal comma as one with a point; its points group three digits each."""
+    digits = _digits(text)
+    if digits and not (_with_comma(digits[0]) and _digits(text, digits.end()) is None):
+        raise Unreadable(
+            f"{column} {shown(text)} is not a number with a decimal comma, as in 1.234,56."
+        )
+    return text.replace(".", "").replace(",", ".")
 
 
 def _is_dash(character: str) -> bool:

@@ -12,7 +12,6 @@ from functools import partial
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
-from transactions.imports.formats.mapped import pointed
 from transactions.imports.formats.reader import Record, line_of, records
 from transactions.imports.rows import Table
 
@@ -81,7 +80,7 @@ def read_line(has_commas: bool, line: Line, context: Context) -> Told:
     """`has_commas` where the numbers of the file have decimal commas."""
     written = {name: line[name] for name in AMOUNTS}
     if has_commas:
-        written = {name: pointed(text, name.title()) for name, text in written.items()}
+        written = {name: cells.pointed(text, name.title()) for name, text in written.items()}
     bought, sold, fee = (
         cells.amount(text, name.title(), thousands=True) for name, text in written.items()
     )

@@ -2,8 +2,8 @@
 
 Times are UTC. Currencies bear Koinly's number behind their code, such as `BTC;1`; where
 one file has two numbers for a code, they are two assets. Wallets bear what they are connected to,
-such as `Cold;eth`. A transfer between two wallets is one line with both. Deleted lines are marked. Source: the column names in
-tools that read it.
+such as `Cold;eth`. A transfer between two wallets is one line with both. Deleted lines are marked.
+Source: the column names in tools that read it.
 """
 
 from dataclasses import replace

@@ -4,7 +4,6 @@ A mapping says which column is the date, the amount and so on, how decimals and 
 and of which header it is: a file with the same columns is read with it again.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -41,8 +40,6 @@ PAIRS = ("amount", "sent_amount", "received_amount", "fee_amount")
 DECIMALS = {".": "1,234.56", ",": "1.234,56"}
 DATE_ORDERS = {"": "2024-01-31, or as the file shows", "dmy": "31/01/2024", "mdy": "01/31/2024"}
 PREFIX = "mapping:"
-_digits = re.compile(r"[0-9][0-9.,]*").search
-_with_comma = re.compile(r"(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)?(?:,[0-9]+)?").fullmatch
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,7 @@ class Mapping:
     columns: dict[str, str] = field(default_factory=dict)
     decimal: str = "."
     date_order: str = ""
+    currency: str = ""  # of the amounts whose own is in no column, or in an empty cell
 
     def problems(self) -> list[str]:
         """What keeps it from reading a file, in sentences."""
@@ -69,14 +67,19 @@ class Mapping:
             found.append(f"The fields are: {', '.join(FIELDS)}.")
         if self.decimal not in DECIMALS or self.date_order not in DATE_ORDERS:
             found.append("Choose how decimals and dates are written.")
+        if len(self.currency) > cells.MAX_LABEL or not self.currency.isprintable():
+            found.append(f"A currency has at most {cells.MAX_LABEL} characters, such as EUR.")
         if "date" not in self.columns:
             found.append("Say which column is the date.")
         if not set(PAIRS[:3]) & self.columns.keys():
             found.append("Say which column is the amount.")
         for pair in PAIRS:
             currency = pair.replace("amount", "currency")
-            if pair in self.columns and currency not in self.columns:
-                found.append(f"Say which column is: {FIELDS[currency].lower()}.")
+            if pair in self.columns and currency not in self.columns and not self.currency:
+                found.append(
+                    f"Say which column is: {FIELDS[currency].lower()}; or in which currency all "
+                    "amounts are."
+                )
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -86,6 +89,7 @@ class Mapping:
             "columns": self.columns,
             "decimal": self.decimal,
             "date_order": self.date_order,
+            "currency": self.currency,
         }
 
 
@@ -98,6 +102,7 @@ def mapping_of(document: Any) -> Mapping:
             {str(key): str(value) for key, value in document["columns"].items()},
             str(document.get("decimal", ".")),
             str(document.get("date_order", "")),
+            str(document.get("currency", "")),
         )
     except (AttributeError, KeyError, TypeError):
         raise FileError(
@@ -116,11 +121,12 @@ def format_of(mapping: Mapping) -> AccountFile:
     def cell(line: Line, name: str) -> str:
         return line.get(column_of[name], "") if name in column_of else ""
 
+    def unit(line: Line, name: str) -> str:
+        return cell(line, name.replace("amount", "currency")) or mapping.currency
+
     def amount(line: Line, name: str) -> Decimal | None:
-        text, currency = cell(line, name), cell(line, name.replace("amount", "currency"))
-        if mapping.decimal == ",":
-            text = pointed(text, mapping.columns.get(name, name))
-        return cells.money(text, mapping.columns.get(name, name), currency)
+        column, currency = mapping.columns.get(name, name), unit(line, name)
+        return cells.money(cell(line, name), column, currency, has_commas=mapping.decimal == ",")
 
     def received(line: Line) -> Decimal | None:
         value = amount(line, "received_amount")
@@ -142,14 +148,14 @@ def format_of(mapping: Mapping) -> AccountFile:
         return Told(
             context.time(cell(line, "date"), mapping.columns["date"]),
             [
-                *move(amount(line, "amount"), cell(line, "currency"), "The currency"),
+                *move(amount(line, "amount"), unit(line, "amount"), "The currency"),
                 *swap(
                     received(line),
-                    cell(line, "received_currency"),
+                    unit(line, "received_amount"),
                     size(line, "sent_amount"),
-                    cell(line, "sent_currency"),
+                    unit(line, "sent_amount"),
                     size(line, "fee_amount"),
-                    cell(line, "fee_currency"),
+                    unit(line, "fee_amount"),
                 ),
             ],
             id=cell(line, "id"),
@@ -171,16 +177,6 @@ def format_of(mapping: Mapping) -> AccountFile:
         is_utc=False,
         date_order=mapping.date_order,
     )
-
-
-def pointed(text: str, column: str) -> str:
-    """A number with a decimal comma as one with a point; its points group three digits each."""
-    digits = _digits(text)
-    if digits and not (_with_comma(digits[0]) and _digits(text, digits.end()) is None):
-        raise cells.Unreadable(
-            f"{column} {cells.shown(text)} is not a number with a decimal comma, as in 1.234,56."
-        )
-    return text.replace(".", "").replace(",", ".")
 
 
 def formats_of(mappings: Iterable[Mapping]) -> tuple[AccountFile, ...]:
