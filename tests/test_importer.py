@@ -31,7 +31,7 @@ from transactions.imports.rows import (
     Rejected,
     Row,
 )
-from transactions.imports.staging import stage
+from transactions.imports.staging import call_by_new_names, stage
 from transactions.models import (
     Asset,
     Entry,
@@ -93,6 +93,7 @@ def load(*rows: Told, wallet: str = OURS) -> ImportBatch:
 def staged(cursor: CursorWrapper, rows: Sequence[Told], wallet: str = OURS) -> Reading:
     reading = Reading(Options(wallet=wallet), iter(rows))
     stage(cursor, reading)
+    call_by_new_names(cursor, 0)
     return reading
 
 

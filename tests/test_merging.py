@@ -10,25 +10,29 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection, transaction
+from files import DATA
 from test_importer import (
     ETH,
     HASH,
+    NOON,
     OTHER_HASH,
     OURS,
     OURS_TOO,
     SHOP,
     USDC,
     coin,
+    details,
     fee,
     ledger,
     load,
     moved,
     row,
+    staged,
 )
 
 from contacts.models import Contact
 from transactions.exports import csv_file, json_lines
-from transactions.imports.importer import import_batch, new_batch
+from transactions.imports.importer import import_batch, import_staged, new_batch
 from transactions.imports.rows import AssetName
 from transactions.imports.undo import CannotUndo, undo
 from transactions.models import Asset, Entry, ImportBatch, Label, Transaction, Wallet
@@ -543,3 +547,89 @@ def test_contact_whose_place_another_took_does_not_stay_behind() -> None:
             undo(batches[order.index("Bob")])
             assert [one.name for one in Contact.objects.all()] == ["Alice"]
             transaction.set_rollback(True)
+
+
+def test_renamed_wallet_of_a_chain_has_one_asset_for_each_code() -> None:
+    off_chain = "2024-05-02 12:00,7,USDC,{},,,,b,,\n"
+    bring(f"2024-05-01 12:00,5,BTC,Cold,,bitcoin,,{'a' * 64},,\n")
+    bring(off_chain.format("Cold"))
+    Wallet.objects.update(name="Vault")
+    for name in ("Cold", "Vault"):
+        bring(off_chain.format(name))
+    assert Entry.objects.filter(asset__code="USDC").count() == 1
+
+
+@pytest.mark.parametrize("order", [("Alice", "Bob"), ("Bob", "Alice")])
+def test_contact_is_the_same_in_any_order_though_people_wrote_about_one(
+    order: tuple[str, str],
+) -> None:
+    Contact.objects.create(name="Alice", note="from school")
+    Contact.objects.update(note="from work")
+    for name in order:
+        load(row(contact=name))
+    assert Transaction.objects.get().contact == Contact.objects.get(name="Bob")
+
+
+def test_contact_that_only_an_undone_import_told_goes_though_people_wrote_about_it() -> None:
+    text = f"2024-05-01 12:00,5,ETH,{OURS},,ethereum,,{HASH},{{}},\n"
+    Contact.objects.create(name="Alice")
+    Contact.objects.update(note="from school")
+    bring(text.format(""))
+    before = ledger()
+    undo(bring(text.format("Alice")))
+    assert ledger() == before
+
+
+def test_renamed_label_and_contact_are_known_to_other_files_of_the_transaction() -> None:
+    load(row(labels=("Rent",), contact="Bob"))
+    Label.objects.update(name="Flat")
+    Contact.objects.update(name="Alan")
+    load(row(labels=("rent",), contact="Bob", method="transfer"))
+    made = Transaction.objects.get()
+    assert [label.name for label in made.labels.all()] == ["Flat"]
+    assert made.contact == Contact.objects.get(name="Alan")
+    assert not Label.objects.filter(name="Rent").exists()
+
+
+@pytest.mark.parametrize("order", list(permutations([0, 37, 41])))
+def test_time_with_seconds_counts_before_one_without(order: tuple[int, ...]) -> None:
+    for second in order:
+        load(row(timestamp=NOON.replace(second=second)))
+    assert Transaction.objects.get().timestamp == NOON.replace(second=37)
+    assert Entry.objects.get().timestamp == NOON.replace(second=37)
+
+
+def test_failure_is_shown_with_what_no_longer_counts() -> None:
+    load(row(moved(-5, USDC), fee()))
+    batch = ImportBatch.objects.create(
+        file_name="f.csv", status="running", sha256="0" * 64, size=1, is_confirmed=False
+    )
+
+    def read(cursor: Any) -> Any:
+        return staged(cursor, [row(moved(0), fee(), status="failed")])
+
+    import_staged(batch, read)
+    assert [one[1:] for one in batch.balances if one[1] == "USDC"] == [["USDC", "-5", "0"]]
+    assert "counts −5 USDC no longer, since it failed" in details(batch)[0]
+    assert sum(one.amount for one in Entry.objects.filter(asset__symbol="USDC")) == -5
+
+
+def test_what_was_pending_has_the_time_at_which_its_file_came() -> None:
+    header, line, *_ = (DATA / "electrum.csv").read_text().splitlines()
+    told = line.replace(",100,", ",0,").replace("2024-03-01 10:14:27", "unconfirmed")
+    file = BytesIO(f"{header}\n{told}\n".encode())
+    batch = new_batch(file, "e.csv", options={"wallet": "Cold", "timezone": "UTC"})
+    batch.made_at = NOON
+    batch.save(update_fields=["made_at"])
+    import_batch(batch, file)
+    lines = "Date,Received Amount,Received Currency,Network,TxHash,Wallet,Note"
+    confirmed = bring_file(lines, f"2024-06-01 12:00,0.25,BTC,bitcoin,{'1' * 64},Cold,n")
+    assert Transaction.objects.get().timestamp.month == 6
+    undo(confirmed)
+    assert Transaction.objects.get().timestamp == NOON
+    before = ledger()
+    undo(batch)
+    batch.status = ImportBatch.Status.RUNNING
+    batch.save(update_fields=["status"])
+    import_batch(batch, file)
+    assert ledger() == before

@@ -146,7 +146,7 @@ def show(
 def read(batch: ImportBatch, table: Table, mapping: Mapping) -> list[dict[str, Any]]:
     """The first lines as the mapping reads them."""
     format_ = format_of(mapping)
-    options = options_of({name: batch.options.get(name, "") for name in ("wallet", "timezone")})
+    options = replace(options_of(batch), network="", date_order="")
     # What is still open is asked later; here any answer shows the columns.
     given = replace(options, wallet=options.wallet or "-", timezone=options.timezone or UTC)
     if format_.questions(table, given):

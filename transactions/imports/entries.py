@@ -146,12 +146,17 @@ TOLD_ENTRIES = """
             = (b.transaction_id, b.wallet_id, b.asset_id, b.amount, b.ordinal)
         AND e.counterparty_id IS NOT DISTINCT FROM b.counterparty_id AND e.beside < b.beside;
 
+    CREATE TEMP TABLE failed_entry ON COMMIT DROP AS
+    SELECT e.id, e.transaction_id, e.timestamp, e.wallet_id, e.asset_id, e.counterparty_id,
+        trim_scale(e.amount) AS amount
+    FROM transactions_entry e JOIN settled_transaction t ON t.id = e.transaction_id
+    WHERE t.old_status <> 'failed' AND t.status = 'failed' AND e.kind = 'transfer'
+        AND e.amount <> 0;
+
+    DELETE FROM transactions_entry WHERE id IN (SELECT id FROM failed_entry);
+
     WITH failed AS (
         SELECT id FROM settled_transaction WHERE old_status <> 'failed' AND status = 'failed'
-    ), undone AS (
-        DELETE FROM transactions_entry e USING failed
-        WHERE failed.id = e.transaction_id AND e.kind = 'transfer' AND e.amount <> 0
-        RETURNING e.transaction_id, e.timestamp, e.wallet_id, e.asset_id, e.counterparty_id
     ), covered AS (
         DELETE FROM transactions_coveredentry e USING failed, settled_transaction t
         WHERE failed.id = e.transaction_id AND t.id = failed.id AND e.amount <> 0
@@ -160,7 +165,10 @@ TOLD_ENTRIES = """
     INSERT INTO told_entry
     SELECT transaction_id, transaction_id, timestamp, NULL::integer, 0, wallet_id,
         asset_id, 'transfer', counterparty_id, 0, 0, 0
-    FROM (SELECT * FROM undone UNION SELECT * FROM covered) zero;
+    FROM (
+        SELECT transaction_id, timestamp, wallet_id, asset_id, counterparty_id FROM failed_entry
+        UNION SELECT * FROM covered
+    ) zero;
     ANALYZE told_entry;
 """
 # Transactions on a chain of which something is told less exactly.

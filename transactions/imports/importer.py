@@ -137,20 +137,21 @@ def import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) 
         raise FileError(batch.error)
 
 
-def options_of(said: dict[str, Any], names: dict[str, dict[str, int]] | None = None) -> Options:
+def options_of(batch: ImportBatch) -> Options:
     """What was said about a file; a wallet of an address may be said by its name.
 
-    `names` are the batch's: one that was an account's when its file was imported stays that,
-    whatever bears it now.
+    One that was an account's when the file was imported stays that, whatever bears it now.
     """
+    said = batch.options
     wallet, zone = said.get("wallet", ""), said.get("timezone", "")
-    is_known = wallet.lower() in (names or {}).get("wallet", {})
+    is_known = wallet.lower() in batch.names.get("wallet", {})
     named = None if is_known else _wallet_named(wallet)
     return Options(
         wallet=named.address.value if named and named.address else wallet,
         network=said.get("network", ""),
         timezone=ZoneInfo(zone) if zone else None,
         date_order=said.get("date_order", ""),
+        brought_at=batch.made_at.replace(microsecond=0),
     )
 
 
@@ -208,7 +209,7 @@ def said_by_import(cursor: CursorWrapper, batch: ImportBatch) -> Iterator[None]:
 
 def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
     format_, table = open_table(file, batch.file_name, batch.format, mapped_formats(batch))
-    options = options_of(batch.options, batch.names)
+    options = options_of(batch)
     questions = format_.questions(table, options)
     if questions:
         raise Unanswered([remembered(question, format_.name) for question in questions])

@@ -167,7 +167,7 @@ ADD_WALLETS = """
     WITH made AS (
     INSERT INTO transactions_wallet (kind, name, venue, version)
     SELECT CASE WHEN bool_and(family <> '') THEN 'hd' ELSE 'exchange' END,
-        min(name COLLATE "C"), CASE WHEN bool_and(family <> '') THEN '' ELSE min(slug) END, 1
+        min(name COLLATE "C"), min(slug), 1
     FROM staged_wallet w WHERE name <> '' AND NOT EXISTS (
         SELECT FROM transactions_wallet known WHERE lower(known.name) = lower(w.name)
     )
@@ -349,6 +349,10 @@ PLAIN_TYPES = """
         """,
     ),
 )
+# The least of these is the time that counts: the earliest, where a source without seconds yields to
+# one of the same minute that has them.
+EXACT = """ARRAY[date_trunc('minute', {0}), CASE WHEN date_trunc('minute', {0}) = {0}
+    THEN 'infinity' ELSE {0} END, {0}]"""
 # Each transaction as it is to be, beside what the ledger has of it (`old_…`).
 TOLD_TRANSACTIONS = """
     CREATE TEMP TABLE settled_transaction ON COMMIT DROP AS
@@ -357,7 +361,7 @@ TOLD_TRANSACTIONS = """
             min(source_wallet_id) AS source_wallet_id, min(external_id) AS external_id,
             max(array_position(%(statuses)s::text[], status)) AS status_rank,
             min(timestamp) AS seen_at,
-            min(timestamp) FILTER (WHERE status <> 'pending') AS confirmed_at,
+            min({EXACT}) FILTER (WHERE status <> 'pending') AS confirmed_at,
             min(block) AS block, max(method COLLATE "C") AS method, max(note COLLATE "C") AS note,
             min(array_position(%(types)s::text[], nullif(type, ''))) AS type_rank,
             (max(ARRAY[lower(contact), contact] COLLATE "C") FILTER (WHERE contact <> ''))[2]
@@ -372,16 +376,15 @@ TOLD_TRANSACTIONS = """
                 told.status_rank, array_position(%(statuses)s::text[], t.status::text)
             )] AS status,
             CASE
-                WHEN t.id IS NULL THEN coalesce(told.confirmed_at, told.seen_at)
-                WHEN t.status <> 'pending' THEN least(t.timestamp, told.confirmed_at)
-                ELSE coalesce(told.confirmed_at, least(t.timestamp, told.seen_at))
+                WHEN t.id IS NULL THEN coalesce(told.confirmed_at[3], told.seen_at)
+                WHEN t.status <> 'pending' THEN (least({OLD_EXACT}, told.confirmed_at))[3]
+                ELSE coalesce(told.confirmed_at[3], least(t.timestamp, told.seen_at))
             END AS timestamp,
             least(t.block, told.block) AS block,
             greatest(t.method COLLATE "C", told.method) AS method,
             CASE WHEN t.is_edited THEN t.note ELSE greatest(t.note COLLATE "C", told.note) END
                 AS note,
-            CASE WHEN t.is_edited OR contact.version > 1
-                    OR lower(contact.name) COLLATE "C" >= lower(told.contact)
+            CASE WHEN t.is_edited OR lower(contact.name) COLLATE "C" >= lower(told.contact)
                 THEN NULL ELSE told.contact END AS new_contact,
             (%(types)s::text[])[least(
                 told.type_rank,
@@ -395,7 +398,9 @@ TOLD_TRANSACTIONS = """
     ) AS id
     FROM (SELECT * FROM settled ORDER BY timestamp, number) settled;
     ANALYZE settled_transaction;
-"""
+""".replace("{EXACT}", EXACT.format("timestamp")).replace(
+    "{OLD_EXACT}", EXACT.format("t.timestamp")
+)
 TOLD_TYPES = """
     CREATE TEMP TABLE told_type ON COMMIT DROP AS
     {TYPES};
@@ -533,6 +538,14 @@ ENTRY_CHANGES = """
     JOIN told_transaction t ON t.id = u.transaction_id JOIN told_line l USING (number)
     GROUP BY u.transaction_id, u.wallet_id, u.asset_id, u.counterparty_id, u.amount, u.ordinal,
         a.symbol;
+
+    INSERT INTO told_change
+    SELECT min(l.line), 1003, concat('counts ', CASE WHEN f.amount > 0 THEN '+' END,
+        replace(f.amount::text, '-', '−'), ' ', a.symbol, ' no longer, since it failed'), 'changed'
+    FROM failed_entry f JOIN transactions_asset a ON a.id = f.asset_id
+    JOIN told_transaction t ON t.id = f.transaction_id
+    JOIN told_line l ON l.number = t.number AND l.status = 'failed'
+    GROUP BY f.id, f.amount, a.symbol;
 
     INSERT INTO told_change
     SELECT min(m.line), 1500,

@@ -5,7 +5,7 @@ A format yields one `Row` or `Rejected` for every line of its file that is a rec
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import BinaryIO, Literal, Protocol
 
@@ -88,6 +88,8 @@ class Options:
     network: str = ""  # slug
     timezone: tzinfo | None = None
     date_order: str = ""  # dmy or mdy, where a date such as 5/9/2017 does not say itself
+    # When the file came: the time of what it shows as pending, however often it is read.
+    brought_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
 
 @dataclass(frozen=True)

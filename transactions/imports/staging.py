@@ -50,23 +50,9 @@ NAMES = {
         SELECT told, id FROM staged_wallet WHERE told <> '' AND id IS NOT NULL
     """,
     "label": """
-        WITH told AS MATERIALIZED (
-            SELECT DISTINCT lower(name) AS name FROM staged_line l, unnest(l.labels) name
-            WHERE l.reason IS NULL
-        )
-        SELECT told.name, label.id
-        FROM told JOIN transactions_label label ON lower(label.name) = told.name
-        UNION ALL
-        -- What no label bears any more is what an earlier file called one.
-        SELECT * FROM (
-            SELECT DISTINCT ON (told.name) told.name, label.id
-            FROM told, transactions_importbatch b, jsonb_each_text(b.names -> 'label') old (key, id)
-            JOIN transactions_label label ON label.id = old.id::bigint
-            WHERE old.key = told.name AND NOT EXISTS (
-                SELECT FROM transactions_label bears WHERE lower(bears.name) = told.name
-            )
-            ORDER BY told.name, b.id DESC
-        ) earlier
+        SELECT DISTINCT lower(told.name), label.id
+        FROM staged_line l, unnest(l.labels) told (name), transactions_label label
+        WHERE l.reason IS NULL AND lower(label.name) = lower(told.name)
     """,
     "contact": """
         SELECT DISTINCT lower(l.contact), contact.id
@@ -103,6 +89,39 @@ BY_NEW_NAMES = """
     )
     UPDATE staged_line l SET contact = known.name FROM known WHERE lower(l.contact) = known.key;
 """
+# A name that no contact or label bears any more is what files called one before it was renamed,
+# also files that were taken back since.
+BY_LATER_NAMES = """
+    WITH told AS MATERIALIZED (
+        SELECT DISTINCT lower(contact) AS key FROM staged_line l
+        WHERE contact <> '' AND reason IS NULL AND NOT EXISTS (
+            SELECT FROM contacts_contact bears WHERE lower(bears.name) = lower(l.contact)
+        )
+    ), known AS (
+        SELECT DISTINCT ON (old.key) old.key, contact.name
+        FROM transactions_importbatch b, jsonb_each_text(b.names -> 'contact') old (key, id)
+        JOIN contacts_contact contact ON contact.id = old.id::bigint
+        WHERE old.key IN (SELECT key FROM told) ORDER BY old.key, b.id DESC
+    )
+    UPDATE staged_line l SET contact = known.name FROM known WHERE lower(l.contact) = known.key;
+
+    WITH told AS MATERIALIZED (
+        SELECT DISTINCT lower(one.name) AS key FROM staged_line l, unnest(l.labels) one (name)
+        WHERE reason IS NULL AND NOT EXISTS (
+            SELECT FROM transactions_label bears WHERE lower(bears.name) = lower(one.name)
+        )
+    ), known AS MATERIALIZED (
+        SELECT DISTINCT ON (old.key) old.key, label.name
+        FROM transactions_importbatch b, jsonb_each_text(b.names -> 'label') old (key, id)
+        JOIN transactions_label label ON label.id = old.id::bigint
+        WHERE old.key IN (SELECT key FROM told) ORDER BY old.key, b.id DESC
+    )
+    UPDATE staged_line l SET labels = ARRAY(
+        SELECT coalesce(known.name, told.name) FROM unnest(l.labels) told (name)
+        LEFT JOIN known ON known.key = lower(told.name)
+    )
+    WHERE EXISTS (SELECT FROM known WHERE known.key IN (SELECT lower(unnest(l.labels))));
+"""
 
 _line_of_copy = re.compile(r"COPY \w+, line ([0-9]+)").search
 _one_line = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}").fullmatch
@@ -129,8 +148,8 @@ def names_of(cursor: CursorWrapper) -> dict[str, dict[str, int]]:
 
 
 def call_by_new_names(cursor: CursorWrapper, batch_id: int) -> None:
-    """Where this batch was imported before, and people renamed what it names since."""
-    run(cursor, {"batch": batch_id}, BY_NEW_NAMES)
+    """Where people renamed what this batch, or another, has named before."""
+    run(cursor, {"batch": batch_id}, BY_NEW_NAMES, BY_LATER_NAMES)
 
 
 class Staging:

@@ -26,7 +26,8 @@ PUT_LINES = """
     COPY transactions_importline (batch_id, number, outcome, detail, raw, transaction_id)
     FROM STDIN
 """
-# Of everything that the file tells of, whether it is new or not, and of what it takes the place.
+# Of everything that the file tells of, whether it is new or not, and of what it takes the place or
+# says that it failed.
 AFTER = """
     SELECT told.wallet_id, told.asset_id, coalesce(c.value, w.name) COLLATE "C" AS wallet,
         a.symbol COLLATE "C" AS symbol,
@@ -39,6 +40,8 @@ AFTER = """
             AND a.token_id = m.token_id AND a.kind = m.asset_kind
         UNION
         SELECT wallet_id, asset_id FROM covered WHERE source = 'entry'
+        UNION
+        SELECT wallet_id, asset_id FROM failed_entry
     ) told
     JOIN transactions_wallet w ON w.id = told.wallet_id
     LEFT JOIN contacts_address c ON c.id = w.address_id

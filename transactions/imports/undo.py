@@ -24,7 +24,7 @@ from transactions.imports.merge import OTHER_TYPES, merge_once_more, wait_for_ot
 from transactions.imports.progress import UNDO, Progress
 from transactions.imports.rows import FileError
 from transactions.imports.scripts import run
-from transactions.imports.staging import call_by_new_names, stage
+from transactions.imports.staging import call_by_new_names, names_of, stage
 from transactions.imports.trial import made
 from transactions.models import ImportBatch
 
@@ -62,12 +62,10 @@ EMPTY = """
     DELETE FROM transactions_entry WHERE transaction_id IN (SELECT id FROM pg_temp.shared);
     DELETE FROM transactions_coveredentry WHERE transaction_id IN (SELECT id FROM pg_temp.shared);
 
-    UPDATE transactions_transaction t SET status = 'pending', type = 'call', is_type_told = false,
+    UPDATE transactions_transaction SET status = 'pending', type = 'call', is_type_told = false,
         timestamp = timestamptz '2100-12-31 23:59:59Z', method = '', block = NULL,
         note = CASE WHEN is_edited THEN note ELSE '' END,
-        contact_id = CASE WHEN is_edited OR EXISTS (
-            SELECT FROM contacts_contact c WHERE c.id = t.contact_id AND c.version > 1
-        ) THEN contact_id END
+        contact_id = CASE WHEN is_edited THEN contact_id END
     WHERE id IN (SELECT id FROM pg_temp.shared);
 """
 NOT_TOLD = """
@@ -325,7 +323,7 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
         file = stored(other)
         try:
             format_, table = open_table(file, other.file_name, other.format, mapped_formats(other))
-            stage(cursor, format_.read(table, options_of(other.options, other.names)))
+            stage(cursor, format_.read(table, options_of(other)))
         except FileError as problem:
             raise CannotUndo(
                 f"{other.file_name} told of some of these transactions too, and can no longer be "
@@ -336,7 +334,9 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
         merge_once_more(cursor)
         for name, pks in made(cursor).items():
             other.made[name] = sorted({*other.made.get(name, []), *pks})
-        other.save(update_fields=["made"])
+        for kind, named in names_of(cursor).items():
+            other.names[kind] = other.names.get(kind, {}) | named
+        other.save(update_fields=["made", "names"])
     cursor.execute(NOT_TOLD)
     if cursor.fetchone()[0]:
         raise CannotUndo(

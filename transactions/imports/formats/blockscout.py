@@ -8,7 +8,6 @@ documentation and recorded answers.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 
 from transactions.imports.formats import etherscan
@@ -74,7 +73,7 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
         line = {name: cell for name, cell in found.items() if name in blank}
         fee = found.get("fee", "")
         line |= {
-            "unix": found["unix"].replace(".000000Z", "Z") or _now_if_waiting(found),
+            "unix": found["unix"].replace(".000000Z", "Z"),
             "contract": found.get("contract" if is_token else "created", ""),
             "amount": amount_of(found, is_token=is_token),
             "fee": scaled(fee, str(WEI), "Fee") if is_paid(fee, found) else "",
@@ -94,11 +93,6 @@ def is_paid(fee: str, found: dict[str, str]) -> bool:
     if not (fee.isascii() and fee.isdecimal()):
         raise Unreadable(f"Fee {shown(fee)} is not a whole number of the smallest unit.")
     return True
-
-
-def _now_if_waiting(found: dict[str, str]) -> str:
-    """What is in no block yet has no time but the one at which we first see it."""
-    return "" if found.get("block") else f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def amount_of(found: dict[str, str], *, is_token: bool) -> str:
@@ -143,7 +137,9 @@ def token_row(record: Record, line: Line, own: str, network: str) -> Row:
     return etherscan.token_row(record, line, own, network)
 
 
-file = partial(ExplorerFile, picker=picker, columns=columns_of, has_one_amount=True)
+file = partial(
+    ExplorerFile, picker=picker, columns=columns_of, has_one_amount=True, has_waiting=True
+)
 SIDES = {"txid", "unix", "sender", "receiver"}
 TRANSACTIONS = file(
     "blockscout-transactions",

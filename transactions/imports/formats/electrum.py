@@ -64,7 +64,7 @@ class HistoryFile:
         if questions := self.questions(table, options):
             raise FileError(" ".join(question.text for question in questions))
         zone = options.timezone or UTC
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = options.brought_at
         rows: Iterator[Row | Rejected] = rows_of(
             table, lambda record: read_row(record, line_of(record, table.header), zone, now)
         )

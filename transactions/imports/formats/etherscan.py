@@ -387,7 +387,7 @@ class ExplorerFile:
     `picker` makes of a header what makes a `Line` of a record's cells. With `has_one_amount` the
     file says what was moved, and the addresses tell which way. `coin_of` finds the symbol of the
     coin that the file's amounts are in, where it tells. With `lacks_data_fee` the fees are without
-    what rollups take for data.
+    what rollups take for data. With `has_waiting` what is in no block yet is shown without a time.
     """
 
     name: str
@@ -401,6 +401,7 @@ class ExplorerFile:
     has_one_amount: bool = False
     coin_of: Callable[[Table], str] = coin_in_header
     lacks_data_fee: bool = False
+    has_waiting: bool = False
 
     def matches(self, header: tuple[str, ...]) -> bool:
         columns = set(self.columns(header))
@@ -426,6 +427,8 @@ class ExplorerFile:
 
         def read(record: Record) -> Row:
             line = line_of(record.cells)
+            if self.has_waiting and not (line.unix or line.time or line.block):
+                line = line._replace(unix=f"{options.brought_at:%Y-%m-%d %H:%M:%SZ}")
             network = complete.network
             if has_chain:
                 network = _network_of_chain(line.chain, record.line, options.network)

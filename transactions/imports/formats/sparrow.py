@@ -88,7 +88,7 @@ class WalletFile:
         zone = UTC if _is_utc(table) else options.timezone or UTC
         told = [f"Amounts are in {'satoshis' if unit == SATOSHIS else 'bitcoin'}."]
         complete = replace(options, network=NETWORK)
-        return Reading(complete, once_each(_rows(table, unit, zone)), told)
+        return Reading(complete, once_each(_rows(table, unit, zone, options.brought_at)), told)
 
 
 def _is_utc(table: Table) -> bool:
@@ -130,10 +130,8 @@ def _has_decimals(value: str) -> bool:
     return ("," in value or "." in value) and not _grouped(value)
 
 
-def _rows(table: Table, unit: int, zone: tzinfo) -> Iterator[Row | Rejected]:
+def _rows(table: Table, unit: int, zone: tzinfo, now: datetime) -> Iterator[Row | Rejected]:
     columns = columns_of(table.header)
-    # What is not confirmed yet has no time but the one at which we first see it.
-    now = datetime.now(UTC).replace(microsecond=0)
     for record in _lines(table):
         if isinstance(record, Rejected):
             yield record
