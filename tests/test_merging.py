@@ -633,3 +633,44 @@ def test_what_was_pending_has_the_time_at_which_its_file_came() -> None:
     batch.save(update_fields=["status"])
     import_batch(batch, file)
     assert ledger() == before
+
+
+def test_label_that_a_person_took_off_comes_back_with_no_other_file() -> None:
+    load(row(labels=("Rent", "Tax")))
+    made = Transaction.objects.get()
+    made.labels.remove(Label.objects.get(name="Tax"))
+    shown = load(row(labels=("Rent", "Tax"), note="a newer export of the same source"))
+    assert [label.name for label in made.labels.all()] == ["Rent"]
+    assert "label" not in details(shown)[0]
+    # Somebody puts it on again, and takes it off once more.
+    made.labels.add(Label.objects.get(name="Tax"))
+    made.labels.clear()
+    load(row(labels=("Tax",), note="a third"))
+    assert not made.labels.exists()
+    Label.objects.all().delete()
+    made.delete()
+
+
+def test_label_that_a_person_took_off_stays_off_when_another_import_is_taken_back() -> None:
+    header = "Date,Received Amount,Received Currency,TxHash,Labels,Method"
+    first = bring_file(header, "2024-05-01 12:00,1,BTC,a,Rent,", wallet="Kraken")
+    made = Transaction.objects.get()
+    made.labels.clear()
+    Transaction.objects.update(note="mine")
+    undo(first)
+    other = bring_file(header, "2024-05-01 12:00,1,BTC,a,,buy", wallet="Kraken")
+    undo(other)
+    assert Transaction.objects.get() == made
+    assert not made.labels.exists()
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_fee_that_was_expected_gives_way_to_the_one_that_was_paid(order: tuple[int, ...]) -> None:
+    files = [
+        row(moved(-1), fee("-0.002"), status="pending"),
+        row(moved(-1), fee("-0.001")),
+        row(moved(-1), fee("-0.0009")),
+    ]
+    for number in order:
+        load(files[number])
+    assert sorted(f"{one.amount:f}" for one in Entry.objects.all()) == ["-0.001", "-1"]

@@ -407,6 +407,26 @@ class TransactionLabel(models.Model):
         return f"{self.label} on {self.transaction}"
 
 
+class TakenOffLabel(models.Model):
+    """A label that a person took off a transaction, which no file brings back.
+
+    Kept by the database, and gone where somebody puts the label on again, or with either of them.
+    """
+
+    transaction = models.ForeignKey(
+        Transaction, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    label = models.ForeignKey(Label, models.DO_NOTHING, related_name="+", db_constraint=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["transaction", "label"], name="label_is_off_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} off {self.transaction}"
+
+
 class Entry(models.Model):
     """One movement of one asset in one wallet; a wallet's balance is the sum of its entries.
 

@@ -22,7 +22,12 @@ FRESHNESS = "freshness"
 CHANGES = "txsite_change"
 LEDGER_APPS = ("contacts", "transactions")
 # Written in the commit that changes what they follow from, and shown on no page but by that.
-FOLLOWING = {"transactions_balance", "transactions_coveredentry", "transactions_toldasset"}
+FOLLOWING = {
+    "transactions_balance",
+    "transactions_coveredentry",
+    "transactions_takenofflabel",
+    "transactions_toldasset",
+}
 EVENTS = {"record_insert", "record_update", "record_delete", "record_truncate"}
 NUMBERING = {"last_check", "give_number"}
 SNAPSHOT = "txsite.freshness.middleware.SnapshotMiddleware"

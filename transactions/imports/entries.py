@@ -17,11 +17,13 @@ SYMBOLS = """
     WHERE a.kind IN ('token', 'nft') AND NOT a.is_edited
 """.replace("{NUMBER}", NUMBER)
 # A transaction on a chain pays one fee in a coin, which a file may tell in parts. Where two files
-# tell it differently, the higher one is it: the other lacks a part.
+# tell it differently, the higher one is it: the other lacks a part. What was told while it waited
+# was no more than expected.
 TOLD_FEES = """
     CREATE TEMP TABLE file_fee ON COMMIT DROP AS
         SELECT t.known_id, m.wallet_id, a.id AS asset_id, min(m.line) AS line,
             m.network, m.code, m.token_id, m.asset_kind, a.symbol,
+            bool_and(l.status = 'pending') AS is_expected, t.old_status = 'pending' AS was_expected,
             sum(m.amount) AS amount, array_agg(m.amount ORDER BY m.amount) AS parts
         FROM told_movement m
         JOIN told_line l ON l.line = m.line
@@ -29,7 +31,8 @@ TOLD_FEES = """
         JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
             AND a.token_id = m.token_id AND a.kind = m.asset_kind
         WHERE m.kind = 'fee' AND t.network IS NOT NULL AND t.known_id IS NOT NULL
-        GROUP BY t.known_id, m.wallet_id, a.id, m.network, m.code, m.token_id, m.asset_kind;
+        GROUP BY t.known_id, t.old_status, m.wallet_id, a.id, m.network, m.code, m.token_id,
+            m.asset_kind;
     ANALYZE file_fee;
     CREATE TEMP TABLE known_fee ON COMMIT DROP AS
         SELECT e.transaction_id, e.wallet_id, e.asset_id, sum(e.amount) AS amount,
@@ -41,7 +44,8 @@ TOLD_FEES = """
 
     CREATE TEMP TABLE told_fee ON COMMIT DROP AS
     SELECT told.*, known.amount AS known_amount,
-        (told.amount, told.parts) < (known.amount, known.parts) AS is_better
+        (told.is_expected, told.amount, told.parts)
+            < (told.was_expected, known.amount, known.parts) AS is_better
     FROM file_fee told JOIN known_fee known
         ON (known.transaction_id, known.wallet_id, known.asset_id)
             = (told.known_id, told.wallet_id, told.asset_id)

@@ -454,7 +454,11 @@ ADD_LABELS = """
         JOIN transactions_label label ON label.id = known.label_id
         WHERE known.transaction_id = t.known_id AND lower(label.name) = lower(told.name)
     ) AND NOT EXISTS (
-        -- This very line has brought its labels before: one that is missing was taken off.
+        SELECT FROM transactions_takenofflabel gone
+        JOIN transactions_label label ON label.id = gone.label_id
+        WHERE gone.transaction_id = t.known_id AND lower(label.name) = lower(told.name)
+    ) AND NOT EXISTS (
+        -- This very line has brought its labels before: one that is missing was deleted.
         SELECT FROM transactions_importline brought JOIN staged_line s ON s.raw = brought.raw
         JOIN transactions_importbatch batch ON batch.id = brought.batch_id
         WHERE brought.transaction_id = t.known_id AND s.line = l.line

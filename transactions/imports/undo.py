@@ -157,7 +157,7 @@ UNUSED = {
     "label": """
         DELETE FROM transactions_label x WHERE id IN ({made}) AND version = 1 AND NOT EXISTS (
             SELECT FROM transactions_transactionlabel WHERE label_id = x.id
-        )
+        ) AND NOT EXISTS (SELECT FROM transactions_takenofflabel WHERE label_id = x.id)
     """,
     "wallet": """
         DELETE FROM transactions_wallet x WHERE id IN ({made}) AND version = 1 AND NOT EXISTS (
