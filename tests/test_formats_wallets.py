@@ -3,9 +3,19 @@
 from dataclasses import replace
 
 import pytest
-from files import FORMAT_OPTIONS, moved, questions, reasons, records, rows, sample, sample_lines
+from files import (
+    FORMAT_OPTIONS,
+    moved,
+    questions,
+    reading,
+    reasons,
+    records,
+    rows,
+    sample,
+    sample_lines,
+)
 
-from transactions.imports.rows import Options, Row
+from transactions.imports.rows import FileError, Options, Rejected, Row
 
 FILES = {
     "electrum.csv": (
@@ -163,6 +173,74 @@ def test_output_that_pays_nobody_has_the_fee() -> None:
     text, paid = rows("\n".join([header, *lines]).encode(), options)
     assert moved(text) == [("0", "transfer", "native"), ("-0.000141", "fee", "native")]
     assert moved(paid) == [("-0.08", "transfer", "native")]
+
+
+@pytest.mark.parametrize(
+    ("unit", "said", "network"),
+    [("ETH", "", "ethereum"), ("ETH", "base", "base"), ("BASE", "", "base"), ("BSC", "", "bsc")],
+)
+def test_coin_of_several_networks_is_of_the_one_that_was_said(
+    unit: str, said: str, network: str
+) -> None:
+    content = trezor_lines(SPENT.replace("ETH", unit))
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine", network=said)
+    (row,) = rows(content, options)
+    assert row.network == network
+    assert moved(row) == [("-1", "transfer", "native"), ("-0.001", "fee", "native")]
+
+
+def test_network_that_a_trezors_fees_contradict_is_refused() -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine", network="polygon")
+    with pytest.raises(FileError, match="is of Ethereum and not of Polygon"):
+        rows(trezor_lines(SPENT), options)
+
+
+def test_coin_that_is_called_as_a_token_is_not_guessed() -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    spent = SPENT.replace("ETH", "ARB")
+    first, second = records(trezor_lines(spent, RECEIVED.format("2,ARB")), options)
+    assert isinstance(first, Row)
+    assert (first.network, moved(first)[0]) == ("arbitrum", ("-1", "transfer", "native"))
+    assert isinstance(second, Rejected)
+    assert "and a token's symbol too" in second.reason
+
+
+def test_oldest_trezor_without_units_is_asked_about() -> None:
+    header = sample("trezor-old.csv").splitlines()[0].decode()
+    line = f"31/12/2020 14:00:00;SENT;{'1' * 64};3J98;0.0001;0.5"
+    content = f"{header}\n{line}\n".encode()
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    (question,) = questions(content, options)
+    assert question.option == "network"
+    (row,) = rows(content, replace(options, network="litecoin"))
+    assert (row.network, moved(row)[0]) == ("litecoin", ("-0.5", "transfer", "native"))
+
+
+def test_electrum_without_confirmations_is_read() -> None:
+    content = f"transaction_hash,label,value,timestamp\n{'f' * 64},x,-0.1,2017-08-03 08:45\n"
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    assert moved(rows(content.encode(), options)[0]) == [("-0.1", "transfer", "native")]
+
+
+def test_ledger_account_is_on_the_network_that_it_is_called_after() -> None:
+    address = "0xa11ce0000000000000000000000000000000a11c"
+    names = ("Base 1", "Arbitrum 2", "OP Mainnet 1", "Ethereum 1", "Savings")
+    header = sample("ledger-live.csv").splitlines()[0].decode()
+    start = "2024-01-10T10:00:00.000Z,Confirmed,ETH,OUT,1.001,0.001"
+    lines = [
+        f"{start},0x{number * 64},{name},{address},USD,1,1"
+        for number, name in zip("12345", names, strict=True)
+    ]
+    content = "\n".join([header, *lines]).encode()
+    found = {
+        said: [row.network for row in rows(content, Options(network=said))]
+        for said in ("", "linea")
+    }
+    assert found[""] == ["base", "arbitrum", "optimism", "ethereum", "ethereum"]
+    assert found["linea"] == ["base", "arbitrum", "optimism", "ethereum", "linea"]
+    assert {moved(row)[0][2] for row in rows(content, Options())} == {"native"}
+    told = reading(content, Options()).told
+    assert told[0] == "Base 1 was read as an account on Base, after which it is called."
 
 
 def oldest(*times: str) -> bytes:

@@ -29,6 +29,7 @@ from transactions.imports.rows import (
 NETWORK = "bitcoin"
 SATOSHIS = -8
 LIGHTNING = "Lightning payment"
+BARE = {"transaction_hash", "label", "value", "timestamp"}
 UNCONFIRMED = {"", "unconfirmed", "---", "none"}
 
 
@@ -40,9 +41,8 @@ class HistoryFile:
 
     def matches(self, header: tuple[str, ...]) -> bool:
         names = {name.casefold() for name in header}
-        return {"label", "confirmations", "timestamp"} <= names and bool(
-            {"transaction_hash", "oc_transaction_hash"} & names
-        )
+        is_known = {"label", "confirmations", "timestamp"} <= names or names == BARE
+        return is_known and bool({"transaction_hash", "oc_transaction_hash"} & names)
 
     def questions(self, table: Table, options: Options) -> list[Question]:
         found = []

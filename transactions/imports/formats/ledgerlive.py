@@ -56,6 +56,12 @@ STATUSES: dict[str, Status] = {
     "pending": "pending",
     "unconfirmed": "pending",
 }
+# What accounts are called after, without a number.
+NAMES = {
+    slug: {slug.replace("-", " "), network.name.casefold()}
+    for slug, network in NETWORKS.items()
+    if network.symbol == "ETH"
+}
 EVM = tuple(slug for slug, network in NETWORKS.items() if network.family == "evm")
 
 
@@ -69,7 +75,7 @@ class OperationsFile:
         return {name.casefold() for name in header} >= NEEDS
 
     def questions(self, table: Table, options: Options) -> list[Question]:
-        known = networks_of(table)
+        known = networks_of(table, options)
         # What is not of an EVM address is of a coin that is not known here, and is rejected.
         open_ = {
             line["account name"]: line["currency ticker"]
@@ -87,31 +93,45 @@ class OperationsFile:
     def read(self, table: Table, options: Options) -> Reading:
         if questions := self.questions(table, options):
             raise FileError(" ".join(question.text for question in questions))
-        known = networks_of(table)
+        known = networks_of(table, options)
         rows: Iterator[Row | Rejected] = rows_of(
             table,
             lambda record: read_row(
                 record, line := line_of(record, table.header), network_in(line, known, options)
             ),
         )
-        return Reading(options, rows)
+        told = [
+            f"{name} was read as an account on {NETWORKS[network].name}, after which it is called."
+            for (name, _), network in known.items()
+            if network != "ethereum" and network_called(name) == network
+        ]
+        return Reading(options, rows, told)
 
 
-def networks_of(table: Table) -> dict[tuple[str, str], str]:
+def networks_of(table: Table, options: Options) -> dict[tuple[str, str], str]:
     """Account -> its network, by the line of a coin that has one.
 
     One address has accounts on several networks, and a token can be called as another network's
     coin, but has no fee of its own: an account of such an address is known by a coin with one.
+    Several networks have Ethereum's coin: Ledger Live calls an account after its network, and where
+    its owner called it otherwise it is on the one that was said.
     """
     coins: dict[tuple[str, str], str] = {}
     others: dict[tuple[str, str], str] = {}
     for line in lines_of(table):
-        if network := network_of(line["currency ticker"]):
+        said = network_called(line["account name"]) or options.network
+        if network := network_of(line["currency ticker"], said):
             if line["operation fees"]:
                 coins.setdefault(account_of(line), network)
             elif not _is_evm(line["account xpub"]):
                 others.setdefault(account_of(line), network)
     return others | coins
+
+
+def network_called(name: str) -> str:
+    """The network that an account such as `Base 1` is called after, of those with ETH as coin."""
+    words = name.rstrip("0123456789 ").casefold()
+    return next((slug for slug, names in NAMES.items() if words in names), "")
 
 
 def account_of(line: Line) -> tuple[str, str]:

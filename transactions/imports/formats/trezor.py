@@ -50,7 +50,12 @@ NEW = {"timestamp", "type", "transaction id", "fee", "address", "amount", "amoun
 OLDEST = {"date & time", "type", "transaction id", "addresses", "fee", "total"}
 OUT, IN = {"SENT"}, {"RECV", "RECEIVED"}
 MOVES_NOTHING = {"SELF", "FAILED", "JOINT", "CONTRACT", "UNKNOWN"}
+# Whose accounts the oldest generation was of.
+COINS = ("bitcoin", "ethereum", "litecoin", "bitcoin-cash", "dogecoin", "dash", "zcash", "xrp")
 OTHER_EVM = {slug for slug, one in NETWORKS.items() if one.family == "evm"} - {"ethereum"}
+# What Suite called coins for a time; the last two are symbols of tokens there too.
+CODES = {"BSC": "bsc", "BASE": "base", "ARB": "arbitrum", "OP": "optimism"}
+TOKENS_TOO = {"ARB", "OP"}
 _token_id = re.compile(r"ID ([0-9]+)").fullmatch
 _contract = re.compile(r"0x[0-9a-f]{40}", re.IGNORECASE).fullmatch
 _with_unit = re.compile(r"([+-]?[0-9][0-9.,]*) ?([A-Za-z]*)").fullmatch
@@ -72,12 +77,15 @@ class TransactionsFile:
         if not options.wallet:
             text = "Which wallet is the file of? Give it a name, such as Trezor."
             found.append(Question("wallet", text))
-        if (coin := coin_without_network(table)) and not options.network:
+        if (coin := coin_without_network(table, options)) and not options.network:
             text = (
                 f"On which network is the {coin} of the file? No fee tells whether it is its own "
                 "coin or a token."
             )
             found.append(Question("network", text, (network_of(coin), "ethereum")))
+        if is_oldest(table) and not options.network and not all(units_of_totals(table)):
+            text = "On which network is the account of the file? Its amounts are without a unit."
+            found.append(Question("network", text, COINS))
         if is_oldest(table) and not options.timezone:
             example = next((line["date & time"] for line in lines_of(table)), "")
             text = f"In which time zone was the file exported? It has times such as {example}."
@@ -92,15 +100,14 @@ class TransactionsFile:
         if questions := self.questions(table, options):
             raise FileError(" ".join(question.text for question in questions))
         zone = options.timezone or UTC
-        network = "" if is_oldest(table) else network_of_fees(table) or options.network
         account = Account(table, options)
         order = cells.order_of(times_of(table)) or options.date_order
 
         def read(record: Record) -> Row:
             line = line_of(record, table.header)
             if is_oldest(table):
-                return old_row(record, line, zone, order)
-            return new_row(record, line, network, account)
+                return old_row(record, line, zone, order, options.network)
+            return new_row(record, line, account)
 
         return Reading(options, received_at_once(rows_of(table, read)))
 
@@ -130,30 +137,57 @@ def is_oldest(table: Table) -> bool:
     return "date & time" in {name.casefold() for name in table.header}
 
 
+def units_of_totals(table: Table) -> list[str]:
+    found = (_with_unit(line.get("total", "")) for line in lines_of(table))
+    return [one[2] for one in found if one]
+
+
 def times_of(table: Table) -> list[str]:
     return [line.get("date & time", "") for line in lines_of(table)]
 
 
-def network_of_fees(table: Table) -> str:
-    """The network that all fees of the file are of; empty where there is none, or several."""
-    found = {network_of(line.get("fee unit", "")) for line in lines_of(table)} - {""}
-    return found.pop() if len(found) == 1 else ""
+def network_of_fees(table: Table, options: Options) -> str:
+    """The network that all fees of the file are of; empty where there is none, or several.
+
+    Raises FileError where they are of another network than what was said.
+    """
+    said = options.network
+    units = {line.get("fee unit", "") for line in lines_of(table)}
+    found = {network_of_fee(unit, said): unit for unit in units}
+    found.pop("", None)
+    if len(found) != 1:
+        return ""
+    (network, unit) = found.popitem()
+    if said and network != said:
+        raise FileError(
+            f"The file's fees are in {unit}, so it is of {NETWORKS[network].name} and not of "
+            f"{NETWORKS[said].name}. Import it without the network."
+        )
+    return network
 
 
-def coin_without_network(table: Table) -> str:
+def network_of_fee(unit: str, said: str) -> str:
+    return CODES.get(unit.upper(), "") or network_of(unit, said)
+
+
+def coin_without_network(table: Table, options: Options) -> str:
     """The ticker of a coin that can be a token of Ethereum as well, in a file without fees."""
-    if is_oldest(table) or network_of_fees(table):
+    if is_oldest(table) or network_of_fees(table, options):
         return ""
     units = (line["amount unit"] for line in lines_of(table) if not line["fee unit"])
     return next((one for one in units if network_of(one) in OTHER_EVM), "")
 
 
 class Account:
-    """What a file's lines tell of the account's own address, and which transactions are calls."""
+    """What a file's lines tell of the account: its network, empty where none does, what its fees
+    are in, its own address, and which transactions are calls."""
 
     FAMILIES = ("evm", "solana")  # whose accounts have one address
 
     def __init__(self, table: Table, options: Options) -> None:
+        self.said = options.network
+        self.network = network_of_fees(table, options) or self.said
+        self.units = {line.get("fee unit", "").upper() for line in lines_of(table)}
         self._own = {family: own_address(table, options, family) for family in self.FAMILIES}
         sent = (line["transaction id"] for line in lines_of(table) if line["type"].upper() in OUT)
         alike = ((txid, sum(1 for _ in lines)) for txid, lines in groupby(sent))
@@ -194,9 +228,11 @@ def own_address(table: Table, options: Options, family: str) -> str:
     return found.most_common(1)[0][0] if most > next_most else ""
 
 
-def new_row(record: Record, line: Line, network_of_file: str, account: Account) -> Row:
+def new_row(record: Record, line: Line, account: Account) -> Row:
     network = (
-        network_of(line.get("fee unit", "")) or network_of_file or network_of(line["amount unit"])
+        network_of_fee(line["fee unit"], account.said)
+        or account.network
+        or network_of(line["amount unit"])
     )
     if not network:
         raise Unreadable(
@@ -205,7 +241,7 @@ def new_row(record: Record, line: Line, network_of_file: str, account: Account) 
         )
     if not line["timestamp"]:
         raise Unreadable("it was not confirmed yet. Export the file again once it is.")
-    amount, asset = _amount(line, network)
+    amount, asset = _amount(line, network, account)
     fee = cells.amount(line["fee"], "Fee", thousands=True)
     timestamp = cells.unix_time(line["timestamp"], "Timestamp")
     is_in = account.is_in(line, network)
@@ -213,9 +249,9 @@ def new_row(record: Record, line: Line, network_of_file: str, account: Account) 
     return _row(record, line, timestamp, network, amount, asset, fee, is_in, address, label)
 
 
-def old_row(record: Record, line: Line, zone: tzinfo, order: str) -> Row:
+def old_row(record: Record, line: Line, zone: tzinfo, order: str, said: str) -> Row:
     found = _with_unit(line["total"])
-    network = network_of(found[2]) if found else ""
+    network = network_of(found[2], said) if found and found[2] else said
     if not found or not network:
         raise Unreadable(f"Total {shown(line['total'])} is not an amount of a coin known here.")
     fee = _with_unit(line["fee"])
@@ -228,7 +264,7 @@ def old_row(record: Record, line: Line, zone: tzinfo, order: str) -> Row:
     return _row(record, line, timestamp, network, total, NATIVE, paid, is_in, address, "")
 
 
-def _amount(line: Line, network: str) -> tuple[Decimal, AssetName]:
+def _amount(line: Line, network: str, account: Account) -> tuple[Decimal, AssetName]:
     """An NFT's amount is its number, such as `ID 123`; there is one of it."""
     text, unit = line["amount"], line["amount unit"]
     if not text and not unit and line.get("other"):
@@ -241,6 +277,14 @@ def _amount(line: Line, network: str) -> tuple[Decimal, AssetName]:
     amount = cells.number(text, "Amount", thousands=True)
     if amount is None:
         raise Unreadable("Amount is empty. Export the file again.")
+    code = unit.upper()
+    if code in account.units and CODES.get(code) == network:
+        if code in TOKENS_TOO and not line["fee unit"]:
+            raise Unreadable(
+                f"Amount unit {shown(unit)} is what the file calls its coin, and a token's symbol "
+                "too: which of them it was is not known. Export the file with a newer Trezor Suite."
+            )
+        return amount.copy_abs(), NATIVE
     if NETWORKS[network].family == "evm" and _contract(unit):
         return amount.copy_abs(), AssetName("token", unit.lower())
     return amount.copy_abs(), asset_of(unit, network, "Amount unit")

@@ -37,15 +37,18 @@ NETWORK_OF = {
 NATIVE = AssetName("native")
 
 
-def network_of(ticker: str) -> str:
-    """The network whose coin has this ticker; empty where we know none."""
+def network_of(ticker: str, said: str = "") -> str:
+    """The network whose coin has this ticker: the one that a person has `said`, where it is that
+    one's coin too; empty where we know none."""
+    if said in NETWORKS and NETWORKS[said].symbol.upper() == ticker.upper():
+        return said
     network = NETWORK_OF.get(ticker.upper(), "")
     return network if network in NETWORKS else ""
 
 
 def asset_of(ticker: str, network: str, column: str) -> AssetName:
     """The network's own coin, or a token by its code."""
-    if network_of(ticker) == network:
+    if network_of(ticker, network) == network:
         return NATIVE
     code = cells.line_text(ticker, column, cells.MAX_LABEL).upper()
     return AssetName("code", code, symbol=code)
