@@ -95,15 +95,38 @@ def test_a_send_goes_out_whatever_its_sign(quantity: str) -> None:
     assert (row.type, moved(row)) == ("send", [("-0.5", "transfer", "ETH")])
 
 
-def test_a_trade_without_a_subtotal_is_known_by_its_total_or_rejected() -> None:
-    start = "n1,2024-05-01 10:00:00 UTC"
-    buy = file(NEW, f"{start},Buy,ETH,0.5,EUR,€200.00,,€102.50,€2.50,Bought 0.5 ETH")
-    (row,) = rows(buy, Options())
-    assert moved(row) == [("-102.5", "transfer", "EUR"), ("0.5", "transfer", "ETH")]
+START = "n1,2024-05-01 10:00:00 UTC"
 
-    sell = file(NEW, f"{start},Sell,ETH,0.5,EUR,€200.00,,,,Sold 0.5 ETH")
+
+@pytest.mark.parametrize(
+    ("line", "paid", "fee"),
+    [
+        # Subtotal and fee are not the total: the rest is spread.
+        ("Buy,ETH,0.5,EUR,€200.00,€100.00,€103.10,€2.50", "-100.6", "-2.5"),
+        ("Sell,ETH,-0.5,EUR,€200.00,€100.00,€96.90,€2.50", "99.4", "-2.5"),
+        ("Buy,ETH,0.5,EUR,€200.00,€100.00,€102.50,", "-102.5", ""),
+        ("Sell,ETH,-0.5,EUR,€200.00,€100.00,€97.50,", "97.5", ""),
+        ("Buy,ETH,0.5,EUR,€200.00,,€102.50,€2.50", "-100", "-2.5"),
+        ("Buy,ETH,0.5,EUR,€200.00,€100.00,,€2.50", "-100", "-2.5"),
+        ("Sell,ETH,-0.5,EUR,€200.00,-€100.00,-€97.50,€2.50", "100", "-2.5"),
+    ],
+)
+def test_account_changes_by_the_total_of_a_trade(line: str, paid: str, fee: str) -> None:
+    (row,) = rows(file(NEW, f"{START},{line},"), Options())
+    money = {(amount, kind) for amount, kind, code in moved(row) if code == "EUR"}
+    assert money == {(paid, "transfer"), *([(fee, "fee")] if fee else [])}
+
+
+def test_trade_of_which_nothing_tells_what_it_cost_is_rejected() -> None:
+    sell = file(NEW, f"{START},Sell,ETH,0.5,EUR,€200.00,,,,Sold 0.5 ETH")
     (reason,) = reasons(sell, Options())
     assert reason.startswith("Line 2: Subtotal and Total are empty")
+
+
+def test_fee_that_is_more_than_the_total_it_is_in_is_rejected() -> None:
+    buy = file(NEW, f"{START},Buy,ETH,0.5,EUR,€200.00,€1.00,€1.00,€2.50,")
+    (reason,) = reasons(buy, Options())
+    assert "Fees 2.5 are more than Total 1, which has them in it" in reason
 
 
 @pytest.mark.parametrize(
@@ -154,5 +177,5 @@ def test_notes_about_another_asset_than_the_lines_are_rejected() -> None:
 
 
 def test_sign_of_another_currency_is_rejected() -> None:
-    content = new("Buy", "0.5", "Bought 0.5 ETH").replace("€100.00".encode(), b"$100.00")
-    assert "Subtotal '$100.00' is in another currency than EUR" in reasons(content, Options())[0]
+    content = new("Buy", "0.5", "Bought 0.5 ETH").replace("€102.50".encode(), b"$102.50")
+    assert "Total '$102.50' is in another currency than EUR" in reasons(content, Options())[0]

@@ -4,8 +4,9 @@ Up to seven lines stand before the header. Times are UTC. Older files have no `I
 what goes out is told by the type; newer ones sign what was sent. The second side of a conversion
 is only in `Notes`. Prices, fees and totals are in the currency of the account, which the oldest
 files name in the titles of columns (`EUR Subtotal`); those of before 2020 have one amount, fee
-included. What was traded for anything but that currency is only in `Notes`, its fee included,
-and the columns are what it was worth. Source: files that people published.
+included. Of a buy or sale the total is what the account paid or got, whatever subtotal and fee add
+up to: the rest of it is spread. What was traded for anything but that currency is only in `Notes`,
+its fee included, and the columns are what it was worth. Source: files that people published.
 """
 
 import re
@@ -151,18 +152,32 @@ def _paid(
             f"Notes {shown(line['notes'])} do not say what it was traded for, which stands nowhere "
             "else. Write 'Bought 1 ETH for 2000 USDC' there."
         )
-    subtotal = cells.money(line[f"{prefix}subtotal"], "Subtotal", currency)
     fee = cells.money(first(line, "fees and/or spread", f"{prefix}fees"), "Fees", currency)
-    if subtotal is not None:
-        return subtotal.copy_abs(), currency, fee.copy_abs() if fee else None
+    fee = fee.copy_abs() if fee else None
     text = first(line, *(f"{prefix}{name}" for name in TOTALS))
     total = cells.money(text, "Total", currency)
-    if total is None:
+    if total is not None:
+        return _without_fee(total.copy_abs(), fee, is_buy=TRADES[kind]), currency, fee
+    subtotal = cells.money(line[f"{prefix}subtotal"], "Subtotal", currency)
+    if subtotal is None:
         raise Unreadable(
             "Subtotal and Total are empty, and stand nowhere else: what the trade cost is unknown. "
-            "Write the Subtotal."
+            "Write the Total."
         )
-    return total.copy_abs(), currency, None
+    return subtotal.copy_abs(), currency, fee
+
+
+def _without_fee(total: Decimal, fee: Decimal | None, *, is_buy: bool) -> Decimal | None:
+    """What was paid for a buy, or got for a sale, beside its fee: both make up the total."""
+    if not fee:
+        return total
+    if is_buy and fee > total:
+        raise Unreadable(
+            f"Fees {fee:f} are more than Total {total:f}, which has them in it. Correct one of "
+            "them."
+        )
+    # Money has few digits, so the sum is exact.
+    return cells.number(f"{total - fee if is_buy else total + fee:f}", "Total")
 
 
 def _currency(line: Line) -> tuple[str, str]:
