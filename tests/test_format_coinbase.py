@@ -171,6 +171,50 @@ def test_number_that_fits_one_mark_alone_is_read_with_it() -> None:
     assert moved(row)[1] == ("2000.5", "transfer", "SOL")
 
 
+NEWEST = NEW + ",Sender Address,Recipient Address"
+
+
+def newest(*lines: str) -> bytes:
+    """Lines of type, asset, quantity and the last two cells; all of one ID and without Notes."""
+    parts = (line.split(",") for line in lines)
+    return file(
+        NEWEST,
+        *(
+            f"c1,2026-01-24 22:14:05 UTC,{kind},{asset},{quantity},USD,$9.00,$75.40,$77.58,$2.18,"
+            f",{sender},{receiver}"
+            for kind, asset, quantity, sender, receiver in parts
+        ),
+    )
+
+
+def test_two_lines_of_one_conversion_are_its_sides() -> None:
+    sides = newest("Convert,BTC,0.00084397,,", "Convert,USDC,-77.589329,,")
+    bought, paid = rows(sides, Options())
+    assert (bought.external_id, paid.external_id) == ("c1", "c1")
+    assert (bought.type, moved(bought)) == ("trade", [("0.00084397", "transfer", "BTC")])
+    assert (paid.type, moved(paid)) == ("trade", [("-77.589329", "transfer", "USDC")])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Convert,BTC,0.5,,", "Convert,BTC,-0.5,,"),
+        ("Convert,BTC,0.5,,", "Convert,USDC,70,,"),
+        ("Convert,BTC,0.5,,", "Convert,USDC,-70,,", "Send,ETH,-1,,"),
+        ("Convert,BTC,0.5,,", "Send,USDC,-70,,"),
+    ],
+)
+def test_other_lines_of_one_id_are_no_conversion(lines: tuple[str, ...]) -> None:
+    told = reasons(newest(*lines), Options())
+    assert "Line 2: Notes '' do not say what the conversion brought" in told[0]
+
+
+def test_addresses_of_the_newest_files_are_the_note_where_there_is_none() -> None:
+    (sent,) = rows(newest("Send,BTC,-0.01,,bc1qcold"), Options())
+    (received,) = rows(newest("Receive,BTC,0.01,bc1qother,"), Options())
+    assert (sent.note, received.note) == ("To bc1qcold", "From bc1qother")
+
+
 def test_notes_about_another_asset_than_the_lines_are_rejected() -> None:
     (reason,) = reasons(new("Convert", "30", "Converted 0.1 BTC to 30 ETH"), Options())
     assert "Notes are about 'BTC', and the line is of 'ETH'" in reason

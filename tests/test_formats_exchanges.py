@@ -26,6 +26,15 @@ FILES = {
             ),
         ],
     ),
+    "coinbase-newest.csv": (
+        "coinbase",
+        [
+            "2026-01-20 10:00:00 | trade | -0.1 BTC, 230855.24 CZK, fee -2343.15 CZK",
+            "2026-01-24 22:14:05 | trade | 0.0008 BTC",
+            "2026-01-24 22:14:05 | trade | -77.5 USDC",
+            "2026-01-25 10:00:00 | send | -0.01 BTC",
+        ],
+    ),
     "coinbase-old.csv": (
         "coinbase",
         [

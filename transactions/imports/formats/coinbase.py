@@ -2,11 +2,12 @@
 
 Up to seven lines stand before the header. Times are UTC. Older files have no `ID`, and no sign:
 what goes out is told by the type; newer ones sign what was sent. The second side of a conversion
-is only in `Notes`. Prices, fees and totals are in the currency of the account, which the oldest
-files name in the titles of columns (`EUR Subtotal`); those of before 2020 have one amount, fee
-included. Of a buy or sale the total is what the account paid or got, whatever subtotal and fee add
-up to: the rest of it is spread. What was traded for anything but that currency is only in `Notes`,
-its fee included, and the columns are what it was worth. Source: files that people published.
+is only in `Notes`, but for the newest files, where each side has a line and both have one `ID`.
+Prices, fees and totals are in the currency of the account, which the oldest files name in the
+titles of columns (`EUR Subtotal`); those of before 2020 have one amount, fee included. Of a buy or
+sale the total is what the account paid or got, whatever subtotal and fee add up to: the rest of it
+is spread. What was traded for anything but that currency is only in `Notes`, its fee included, and
+the columns are what it was worth. Source: files that people published.
 """
 
 import re
@@ -95,20 +96,33 @@ def first(line: Line, *names: str) -> str:
     return next((line[name] for name in names if line.get(name)), "")
 
 
-def read_line(mark: str, line: Line, context: Context) -> Told:
-    """`mark` is the decimal mark of the file's Notes, empty where no line tells it."""
+def read_line(mark: str, pairs: frozenset[str], line: Line, context: Context) -> Told:
+    """`mark` is the decimal mark of the file's Notes, empty where no line tells it; `pairs` are the
+    ids of conversions of which each side has a line."""
     kind = line["transaction type"].casefold()
     quantity = cells.number(line["quantity transacted"], "Quantity Transacted", thousands=True)
     if quantity is None:
         raise Unreadable("Quantity Transacted is empty. Export the file again.")
-    type_, movements = _moved(kind, quantity, line, mark)
+    id_ = line.get("id", "")
+    is_side = kind == "convert" and id_ in pairs
+    if is_side:
+        type_, movements = "trade", move(quantity, line["asset"], "Asset")
+    else:
+        type_, movements = _moved(kind, quantity, line, mark)
     return Told(
         context.time(line["timestamp"], "Timestamp"),
         movements,
-        id=line.get("id", ""),
+        id="" if is_side else id_,
+        group=cells.line_text(id_, "ID") if is_side else "",
         type=type_,
-        note=cells.note_text(line.get("notes", ""), "Notes"),
+        note=cells.note_text(line["notes"] or _with_whom(line), "Notes"),
     )
+
+
+def _with_whom(line: Line) -> str:
+    """What the newest files say in columns of their own, and older ones in Notes."""
+    named = {"To": line["recipient address"], "From": line["sender address"]}
+    return ", ".join(f"{word} {address}" for word, address in named.items() if address)
 
 
 def _moved(kind: str, quantity: Decimal, line: Line, mark: str) -> tuple[str, list[Movement]]:
@@ -234,28 +248,42 @@ def _marks(text: str, quantity: str, size: Decimal) -> list[str]:
     return found
 
 
-def _with_its_mark(known: AccountFile, table: Table) -> AccountFile:
-    """Which decimal mark the file's Notes have, where some line tells it and none another."""
+def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
+    """Which decimal mark the file's Notes have, where some line tells it and none another; and
+    which of its conversions have a line for each side."""
     told = set()
+    lines_of: dict[str, list[tuple[Decimal, str, str]]] = {}
     for record in records(table):
         line = line_of(record, table.header) if isinstance(record, Record) else Line()
-        notes = line.get("notes", "")
         with suppress(Unreadable):
-            size = cells.number(line.get("quantity transacted", ""), "", thousands=True)
-            if size is not None and (said := _converted(notes) or _traded(notes)):
-                marks = _marks(said["amount"], said["quantity"], size.copy_abs())
+            quantity = cells.number(line["quantity transacted"], "", thousands=True)
+            if quantity is None:
+                continue
+            if said := _converted(line["notes"]) or _traded(line["notes"]):
+                marks = _marks(said["amount"], said["quantity"], quantity.copy_abs())
                 told.update(marks if len(marks) == 1 else [])
+            side = (quantity, line["asset"].upper(), line["transaction type"].casefold())
+            lines_of.setdefault(line["id"], []).append(side)
     mark = told.pop() if len(told) == 1 else ""
-    return replace(known, read_line=partial(read_line, mark))
+    pairs = frozenset(id_ for id_, lines in lines_of.items() if id_ and _is_pair(lines))
+    return replace(known, read_line=partial(read_line, mark, pairs))
+
+
+def _is_pair(lines: list[tuple[Decimal, str, str]]) -> bool:
+    """Whether they are a conversion's two sides: one asset that went out, another that came in."""
+    if len(lines) != 2:
+        return False
+    (given, asset, kind), (taken, other, other_kind) = sorted(lines)
+    return kind == other_kind == "convert" and given < 0 < taken and asset != other
 
 
 HISTORY = AccountFile(
     "coinbase",
     "Coinbase transaction history",
     frozenset({"timestamp", "transaction type", "asset", "quantity transacted", "notes"}),
-    partial(read_line, ""),
+    partial(read_line, "", frozenset()),
     account="Coinbase",
     date_column="timestamp",
     has_unique_ids=True,
-    fitted=_with_its_mark,
+    fitted=_as_its_lines_tell,
 )
