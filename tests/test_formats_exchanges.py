@@ -129,6 +129,13 @@ FILES = {
             "2024-03-17 13:22:00 | withdrawal | -0.25 BTC, fee -0.0001 BTC",
         ],
     ),
+    "cointracking-template.csv": (
+        "cointracking",
+        [
+            "2024-03-15 13:22:10 | deposit | 500 EUR",
+            "2024-03-17 13:22:00 | withdrawal | -0.25 BTC",
+        ],
+    ),
     "koinly.csv": (
         "koinly",
         [
@@ -251,6 +258,11 @@ def test_decimal_mark_of_cointracking_is_that_of_the_whole_file(
     ]
     read = rows("\n".join([header, *lines]).encode(), FORMAT_OPTIONS["exchanges"])
     assert [f"{row.movements[0].amount:f}" for row in read] == told
+
+
+def test_cointrackings_template_has_the_group_and_the_id_too() -> None:
+    first, _ = rows(sample("cointracking-template.csv"), FORMAT_OPTIONS["exchanges"])
+    assert (first.external_id, first.labels, first.note) == ("d-1", ("Savings",), "first")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""CoinTracking's trade table: Enter Coins, Export, as CSV.
+"""CoinTracking's trade table: Enter Coins, Export, as CSV; and its template for imports.
 
 Three columns are called `Cur.`, each after the amount that it is of. The fee is beside both
 amounts. Dates are written as the account was set, sometimes in several ways in one file, in the
@@ -30,6 +30,7 @@ GERMAN = {
     "kommentar": "comment",
     "datum": "date",
 }
+TEMPLATE = {"buy amount": "buy", "sell amount": "sell", "trade-group": "group"}
 TYPES = {
     "trade": "trade",
     "swap (non taxable)": "trade",
@@ -68,10 +69,11 @@ TYPES = {
 
 
 def columns(header: tuple[str, ...]) -> tuple[str, ...]:
-    """Each currency named after the amount that it follows."""
-    names = [GERMAN.get(name.casefold(), name) for name in header]
+    """As in the English table, each currency named after the amount that it follows."""
+    plain = (name.casefold().removesuffix(" (optional)") for name in header)
+    names = [(GERMAN | TEMPLATE).get(name, name) for name in plain]
     return tuple(
-        f"{names[place - 1]} currency" if place and name.casefold() in CURRENCY else name
+        f"{names[place - 1]} currency" if place and name in CURRENCY else name
         for place, name in enumerate(names)
     )
 
