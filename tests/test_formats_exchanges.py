@@ -156,6 +156,12 @@ FILES = {
             ),
         ],
     ),
+    "blockpit-export.csv": (
+        "blockpit",
+        [
+            "2024-01-01 10:00:00 | trade | -1.5 SOL, 100 JUP, fee -0.01 SOL",
+        ],
+    ),
     "rotki-events.csv": (
         "rotki-events",
         [
@@ -214,6 +220,11 @@ def test_contract_of_another_chain_is_another_token() -> None:
     first, second = rows("\n".join([header, *lines]).encode(), Options())
     assert first.movements[0].asset.code == "USDT"
     assert second.movements[0].asset.code == f"EIP155:56/ERC20:{contract.upper()}"
+
+
+def test_note_of_blockpits_export_is_kept() -> None:
+    (row,) = rows(sample("blockpit-export.csv"), Options())
+    assert (row.note, row.wallet, row.external_id) == ("by hand", "Cold wallet", "bp-1")
 
 
 def koinly(*currencies: str) -> bytes:

@@ -11,6 +11,7 @@ from transactions.imports.formats.accounts import AccountFile, Context, Line, To
 
 TYPES = {
     "trade": "trade",
+    "swap": "trade",
     "deposit": "deposit",
     "withdrawal": "withdrawal",
     "airdrop": "airdrop",
@@ -44,6 +45,7 @@ COLUMNS = {
     "transaction type": "label",
     "trx. id": "transaction id",
     "note": "comment",
+    "comments": "comment",
 }
 _extra = re.compile(r" \((?:optional|utc)\)$").sub
 
