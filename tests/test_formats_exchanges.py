@@ -162,6 +162,13 @@ FILES = {
             "2024-01-01 10:00:00 | trade | -1.5 SOL, 100 JUP, fee -0.01 SOL",
         ],
     ),
+    "blockpit-ruined.csv": (
+        "blockpit",
+        [
+            "2023-01-08 12:44:00 | trade | -168.69217 EUR, 223.7 MATIC, fee -0.2237 MATIC",
+            "2023-01-08 15:48:00 | trade | -140.5 MATIC, 106.1899 EUR, fee -0.1061899 EUR",
+        ],
+    ),
     "rotki-events.csv": (
         "rotki-events",
         [
@@ -225,6 +232,21 @@ def test_contract_of_another_chain_is_another_token() -> None:
 def test_note_of_blockpits_export_is_kept() -> None:
     (row,) = rows(sample("blockpit-export.csv"), Options())
     assert (row.note, row.wallet, row.external_id) == ("by hand", "Cold wallet", "bp-1")
+
+
+BITSTAMP = "ID,Account,Type,Subtype,Datetime,Amount,Amount currency"
+
+
+@pytest.mark.parametrize("id_", ["1,55983E+14", "1.55983E+14", "1E+14"])
+def test_id_that_a_spreadsheet_has_ruined_makes_no_transactions_one(id_: str) -> None:
+    ruined = sample("blockpit-ruined.csv").replace(b"1,55983E+14", id_.encode())
+    first, second = rows(ruined, Options())
+    assert first.external_id.startswith("row:")
+    assert first.external_id != second.external_id
+    lines = [f'"{id_}",Main,Deposit,,2023-01-0{day}T10:00:00Z,1.5,BTC' for day in (1, 2)]
+    first, second = rows("\n".join([BITSTAMP, *lines]).encode(), Options())
+    assert first.external_id.startswith("row:")
+    assert first.external_id != second.external_id
 
 
 def koinly(*currencies: str) -> bytes:

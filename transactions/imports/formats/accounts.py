@@ -1,8 +1,9 @@
 """What the files of exchanges and portfolio programs have in common.
 
 They are about accounts, not addresses: assets are known by the account's codes, and many lines
-have no id. Those get one from what they moved and when, with their number among equal lines, so
-that genuine repeats stay apart and an overlapping file adds nothing.
+have no id, or one that a spreadsheet has rounded (`1.55983E+14`). Those get one from what they
+moved and when, with their number among equal lines, so that genuine repeats stay apart and an
+overlapping file adds nothing.
 """
 
 import hashlib
@@ -32,6 +33,7 @@ from transactions.imports.rows import (
 )
 
 _contract = re.compile(r"0[xX][0-9a-fA-F]{40}").fullmatch
+_ruined = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+").fullmatch
 _number_and_unit = re.compile(r"(\S+) (\S.*)").fullmatch
 
 
@@ -167,6 +169,9 @@ class AccountFile:
             if self.passes_over(line):
                 return None
             told = self.read_line(line, context)
+            if _ruined(told.id or told.group):
+                # A spreadsheet has rounded it, so that others have the same now.
+                told = told._replace(id="", group="")
             if not (told.id or told.group):
                 date = line.get(self.date_column, "")
                 clock_zone = UTC if self.zone_varies else context.zone
