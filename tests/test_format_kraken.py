@@ -72,6 +72,29 @@ def test_running_balance_is_checked() -> None:
     assert "in line 3 (25 where 20 follows): lines are missing" in gap.told[0]
 
 
+def test_columns_that_a_person_left_out_are_not_needed() -> None:
+    lines = [
+        "txid,refid,time,type,asset,amount,fee",
+        "L-1,R-1,2024-01-01 10:00:00,trade,ZEUR,-400,1.04",
+        "L-2,R-1,2024-01-01 10:00:00,trade,XXBT,0.01,0",
+        "L-3,R-2,2024-01-01 10:00:00,earn,DOT,1,0",
+        "L-4,R-3,2024-01-01 10:00:00,transfer,DOT,-1,0",
+    ]
+    read = reading("\n".join(lines).encode(), Options())
+    found = [row for row in read.records if isinstance(row, Row)]
+    assert [moved(row) for row in found] == [
+        [("-400", "transfer", "EUR"), ("-1.04", "fee", "EUR")],
+        [("0.01", "transfer", "BTC")],
+        [("1", "transfer", "DOT")],
+        [("-1", "transfer", "DOT")],
+    ]
+    # Whether the third is a reward or was staked before, no subtype tells.
+    assert [row.type for row in found] == ["trade", "trade", "", ""]
+    assert read.told == [
+        "The file has no running balance, so that nothing tells whether lines are missing."
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "symbol"),
     [

@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 import pytest
-from files import FORMAT_OPTIONS, records, rows, sample, sample_lines
+from files import FORMAT_OPTIONS, reasons, records, rows, sample, sample_lines
 
 from transactions.imports.rows import Options, Row
 
@@ -216,6 +216,16 @@ def test_nfts_of_one_contract_are_each_another() -> None:
     generic = f"Date,Received Amount,Received Currency\n2024-01-01 00:00:00 UTC,1,{contract}\n"
     (row,) = rows(generic.encode(), Options(wallet="kraken"))
     assert row.movements[0].asset == read[2].movements[0].asset
+
+
+@pytest.mark.parametrize("time", ["2022-07-29 09:00:00", "165891240000000"])
+def test_time_that_rotki_does_not_write_is_quoted_whole(time: str) -> None:
+    header = sample("rotki-events.csv").splitlines()[0].decode()
+    (reason,) = reasons(f"{header}\nDeposit,kraken,EUR,5,,,,{time}\n".encode(), Options())
+    assert reason == (
+        f"Line 2: Timestamp '{time}' is not a time in Unix milliseconds from 2009 to 2100. "
+        "Write it like 1658912400000."
+    )
 
 
 def test_contract_of_another_chain_is_another_token() -> None:

@@ -2,6 +2,7 @@
 
 One line is one movement, in UTC; the lines of one trade share `refid`. The fee is extra, in the
 line's own asset, and `balance` is the one before plus `amount` minus `fee`, which checks the file.
+Whoever exports chooses the columns: `balance`, `aclass`, `subtype` and others may be left out.
 A withdrawal that failed comes back with its fee, which is negative then.
 Lines without a `txid` are pending, and stand there once more when they are done. Read off files
 that people published; Kraken documents the columns in its support pages.
@@ -28,7 +29,7 @@ from transactions.imports.rows import (
 
 WALLET = "Kraken"
 _with_days = re.compile(r"([A-Z0-9]{2,}?)[0-9]{2}").fullmatch
-NEEDS = frozenset({"txid", "refid", "time", "type", "asset", "amount", "fee", "balance"})
+NEEDS = frozenset({"txid", "refid", "time", "type", "asset", "amount", "fee"})
 # Kraken's own names of assets; the newer ones are as everybody's.
 ASSETS = {
     "XXBT": "BTC",
@@ -144,6 +145,10 @@ def _rows(table: Table, told: list[str]) -> Iterator[Row | Rejected]:
             f"The running balance does not follow from the line before in line {shown_}: lines "
             "are missing between. Export the whole time span, and import that too."
         )
+    if "balance" not in columns:
+        told.append(
+            "The file has no running balance, so that nothing tells whether lines are missing."
+        )
     if pending:
         told.append(
             f"{pending:,} pending lines were passed over: Kraken repeats each when it is done."
@@ -168,7 +173,7 @@ def _row(record: Record, line: dict[str, str]) -> Row:
         timestamp=cells.time(line["time"], "time"),
         movements=tuple(movements),
         external_id=cells.line_text(line["refid"], "refid"),
-        type=_type(line["type"], line.get("subtype", "")),
+        type=_type(line["type"], line.get("subtype")),
     )
 
 
@@ -190,11 +195,17 @@ def _asset(name: str) -> AssetName:
     return AssetName("code", code, symbol=code)
 
 
-def _type(type_: str, subtype: str) -> str:
-    """As in the ledger; `earn` moves what is staked, but for its rewards."""
-    if type_.casefold() == "earn":
-        return SUBTYPES.get(subtype.casefold(), "self")
-    return SUBTYPES.get(subtype.casefold()) or TYPES.get(type_.casefold(), "other")
+def _type(type_: str, subtype: str | None) -> str:
+    """As in the ledger; `earn` moves what is staked, but for its rewards.
+
+    Only the subtype tells these apart, and what a transfer was: where the file has none, it follows
+    from what moved.
+    """
+    kind = type_.casefold()
+    if subtype is None and kind in ("earn", "transfer"):
+        return ""
+    told = SUBTYPES.get((subtype or "").casefold())
+    return told or ("self" if kind == "earn" else TYPES.get(kind, "other"))
 
 
 def _check(
@@ -202,7 +213,7 @@ def _check(
 ) -> tuple[Decimal | None, Decimal | None]:
     """The balance that follows from the same asset's line before, and the one that is there."""
     key = (line["asset"], line.get("wallet", ""))
-    balance = cells.number(line["balance"], "balance")
+    balance = cells.number(line.get("balance", ""), "balance")
     amount, fee = (cells.number(line[name], name) or ZERO for name in ("amount", "fee"))
     before = balances.get(key)
     if balance is not None:

@@ -50,7 +50,13 @@ _identifier = re.compile(
 
 def time_of(text: str) -> datetime:
     """Milliseconds, or seconds where there are too few digits for them."""
-    return cells.unix_time(text[:-3] if len(text) > 11 else text, "Timestamp")
+    try:
+        return cells.unix_time(text[:-3] if len(text) > 11 else text, "Timestamp")
+    except Unreadable:
+        raise Unreadable(
+            f"Timestamp {shown(text)} is not a time in Unix milliseconds from "
+            f"{cells.FIRST_YEAR} to {cells.LAST_YEAR}. Write it like 1658912400000."
+        ) from None
 
 
 def code(text: str) -> str:
