@@ -159,6 +159,27 @@ def test_internal_row_that_a_contract_of_ours_sent_is_negative() -> None:
     assert row.movements[0].counterparty == ALICE
 
 
+def test_private_note_of_an_internal_line_stands_beyond_the_header() -> None:
+    content = INTERNAL.replace(b'"call",""', b'"call","Sold, at last"', 1)
+    sold, paid, _ = rows(content, ON_ETHEREUM)
+    assert (sold.note, paid.note) == ("Sold, at last", "")
+    assert moved(sold) == [("0.4", "transfer", "native")]
+    named = content.replace(b'"Type"', b'"Type","PrivateNote"')
+    assert rows(named, ON_ETHEREUM)[0].note == "Sold, at last"
+    short = content.replace(b'"call",""', b'"call"')
+    assert [row.note for row in rows(short, ON_ETHEREUM)] == ["Sold, at last", "", ""]
+
+
+@pytest.mark.parametrize("more", [b',"b"', b',"b","c"'])
+def test_other_cells_beyond_the_header_are_a_mistake(more: bytes) -> None:
+    header, line, *_ = INTERNAL.splitlines()
+    (reason,) = reasons(header + b"\n" + line.removesuffix(b',""') + b',"a"' + more, ON_ETHEREUM)
+    assert reason.startswith(f"Line 2 has {19 + more.count(b',') - 1} cells, the header has 17.")
+    header, line, *_ = TOKENS.splitlines()
+    (reason,) = reasons(header + b"\n" + line + more, ON_ETHEREUM)
+    assert "the header has" in reason
+
+
 # Token transfers
 
 

@@ -388,6 +388,7 @@ class ExplorerFile:
     file says what was moved, and the addresses tell which way. `coin_of` finds the symbol of the
     coin that the file's amounts are in, where it tells. With `lacks_data_fee` the fees are without
     what rollups take for data. With `has_waiting` what is in no block yet is shown without a time.
+    what rollups take for data. `unnamed` are the columns that lines have beyond their header.
     """
 
     name: str
@@ -402,6 +403,7 @@ class ExplorerFile:
     coin_of: Callable[[Table], str] = coin_in_header
     lacks_data_fee: bool = False
     has_waiting: bool = False
+    unnamed: tuple[str, ...] = ()
 
     def matches(self, header: tuple[str, ...]) -> bool:
         columns = set(self.columns(header))
@@ -621,6 +623,7 @@ INTERNAL = ExplorerFile(
     frozenset({"txid", "parent", "sender", "receiver", "received", "sent", "status"}),
     frozenset({"fee"}),
     internal_row,
+    unnamed=("PrivateNote",),
 )
 TOKENS = ExplorerFile(
     "etherscan-erc20",

@@ -114,13 +114,20 @@ def open_table(file: BinaryIO, file_name: str, formats: Sequence[Format]) -> tup
                 for candidate in formats:
                     if candidate.matches(header):
                         quotes_badly = getattr(candidate, "quotes_badly", False)
-                        begin = (file, encoding, delimiter, header, number, file_name)
-                        table = Table(*begin, quotes_badly=quotes_badly)
+                        more = _unnamed(candidate, header)
+                        begin = (file, encoding, delimiter, header + more, number, file_name)
+                        table = Table(*begin, quotes_badly=quotes_badly, unnamed=len(more))
                         lines.close()
                         _check_header(table, getattr(candidate, "repeats_columns", False))
                         return candidate, table
             first = first or _columns(line)
     raise _unknown_columns(first, formats)
+
+
+def _unnamed(known: Format, header: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that the format's lines have beyond a header that lacks them."""
+    names = {name.casefold() for name in header}
+    return tuple(one for one in getattr(known, "unnamed", ()) if one.casefold() not in names)
 
 
 def header_of(table: Table) -> str:
@@ -226,13 +233,12 @@ def records(table: Table) -> Iterator[Record | Rejected]:
     reader = csv.reader(
         _noted(table, taken), delimiter=table.delimiter, strict=True, skipinitialspace=True
     )
-    width = len(table.header)
     line = table.header_line + 1
     try:
         for cells in reader:
             raw = taken[0] if len(taken) == 1 else "".join(taken)
             if any(map(str.strip, cells)):
-                yield _record(line, raw.rstrip("\r\n"), cells, width)
+                yield _record(line, raw.rstrip("\r\n"), cells, table)
             line += len(taken)
             taken.clear()
     except csv.Error:
@@ -262,21 +268,24 @@ def _loose_records(table: Table) -> Iterator[Record | Rejected]:
             cells.append(plain.lstrip() if quoted is None else quoted.replace('""', '"'))
             position = (found.end() if found else len(raw)) + 1
         if any(map(str.strip, cells)):
-            yield _record(number, raw, cells, len(table.header))
+            yield _record(number, raw, cells, table)
 
 
-def _record(line: int, raw: str, cells: list[str], width: int) -> Record | Rejected:
-    """Explorers write an empty cell more than their header has; a full one is a mistake."""
-    found = len(cells)
+def _record(line: int, raw: str, cells: list[str], table: Table) -> Record | Rejected:
+    """Explorers write an empty cell more than their header has; a full one is a mistake, but where
+    the format knows what it is."""
+    found, width = len(cells), len(table.header)
     if found == width:
         return Record(line, raw, cells)
+    if width - table.unnamed <= found < width:
+        return Record(line, raw, cells + [""] * (width - found))
     if found > width and not any(cells[width:]):
         return Record(line, raw, cells[:width])
     return Rejected(
         line,
         raw,
-        f"Line {line} has {found} cells, the header has {width}. Correct the line (a text that "
-        "contains the delimiter needs quotes around it), or export the file again.",
+        f"Line {line} has {found} cells, the header has {width - table.unnamed}. Correct the line "
+        "(a text that contains the delimiter needs quotes around it), or export the file again.",
     )
 
 
