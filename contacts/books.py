@@ -23,6 +23,19 @@ from txsite.spreadsheets import protected, unprotected
 from txsite.versions import again_when_raced
 
 COLUMNS = ("name", "note", "family", "address")
+# What rotki calls the networks of its `SupportedBlockchain` that we call otherwise, and the family
+# of their addresses. Those of zkSync Lite are Ethereum's.
+ROTKI = {
+    "eth": "evm",
+    "eth2": "evm",
+    "avax": "evm",
+    "polygon_pos": "evm",
+    "arbitrum_one": "evm",
+    "binance_sc": "evm",
+    "zksync_lite": "evm",
+    "btc": "bitcoin",
+    "bch": "bitcoin-cash",
+}
 CHUNK = 1_000
 NAME, NOTE = NameField(max_length=MAX_NAME), NoteField(strip=False)
 
@@ -195,12 +208,21 @@ def address_in(text: str, cells: dict[str, str]) -> tuple[str, str]:
         if named not in FAMILIES:
             raise AddressError(f"the family is none of {', '.join(FAMILIES)}.")
         return named, normalise(text, named)
-    if blockchain in NETWORKS:
-        family = NETWORKS[blockchain].family
+    if blockchain:
+        family = ROTKI.get(blockchain) or family_of_network(blockchain)
         return family, normalise(text, family)
     if cells.get("chainid", "").strip():
         return "evm", normalise(text, "evm")
     return recognise(text)
+
+
+def family_of_network(slug: str) -> str:
+    if slug not in NETWORKS:
+        raise AddressError(
+            f"the blockchain “{slug[:30]}” is not known here. Write another, such as eth, btc or "
+            "solana, or remove the line."
+        )
+    return NETWORKS[slug].family
 
 
 @again_when_raced

@@ -49,6 +49,33 @@ def test_rotkis_book_names_the_chain() -> None:
 
 
 @pytest.mark.parametrize(
+    ("blockchain", "address", "family"),
+    [
+        ("ETH", ONE, "evm"),
+        ("polygon_pos", ONE, "evm"),
+        ("BINANCE_SC", ONE, "evm"),
+        ("optimism", ONE, "evm"),
+        ("BTC", "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "bitcoin"),
+        ("BCH", "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "bitcoin-cash"),
+        ("SOLANA", "11111111111111111111111111111111", "solana"),
+    ],
+)
+def test_rotkis_own_names_of_chains_are_known(blockchain: str, address: str, family: str) -> None:
+    plan = carry_out(f"address,name,blockchain\n{address},Pool,{blockchain}\n".encode())
+    assert plan.rejected == []
+    assert Address.objects.get(contact__name="Pool").family == family
+
+
+@pytest.mark.parametrize("blockchain", ["KSM", "DOT", "Kusama"])
+def test_chain_that_is_not_known_is_said_and_not_guessed(blockchain: str) -> None:
+    plan = plan_of(f"address,name,blockchain\n{ONE},Alice,{blockchain}\n{TWO},Bob,\n".encode())
+    [(line, reason)] = plan.rejected
+    assert line == 2
+    assert f"the blockchain “{blockchain.lower()}” is not known here. Write another" in reason
+    assert [change.entry.name for change in plan.changes] == ["Bob"]
+
+
+@pytest.mark.parametrize(
     ("choice", "expected"),
     [
         ("keep", {"Alice": ("", [ONE])}),
