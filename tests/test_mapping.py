@@ -44,7 +44,8 @@ EXPECTED = [("Rent", ["-1234.56", "-1.5"]), ("Gift", ["0.5"])]
 @pytest.mark.django_db
 def test_command_reads_an_unknown_table_by_a_mapping_and_keeps_it(tmp_path: Path) -> None:
     (tmp_path / "bank.csv").write_text(BANK)
-    (tmp_path / "mapping.json").write_text(json.dumps(MAPPING))
+    # With the mark that editors of Windows put before it.
+    (tmp_path / "mapping.json").write_text(json.dumps(MAPPING), encoding="utf-8-sig")
     out = StringIO()
     said = ["--wallet", "Bank", "--timezone", "UTC"]
     call_command(
@@ -133,6 +134,8 @@ def test_file_that_nobody_knows_is_offered_a_mapping_first(client: Client) -> No
     ("text", "told"),
     [
         ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        (json.dumps({**MAPPING, "decimals": ","}), "A mapping has no 'decimals', but name, header"),
         ("[]", "A mapping is a JSON object such as"),
         ('{"name": "x", "columns": {}}', "Say which column is the date"),
         ('{"name": "x", "columns": {"date": "a", "amount": "b"}}', "currency of the amount"),

@@ -5,7 +5,7 @@ and of which header it is: a file with the same columns is read with it again.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
@@ -109,7 +109,12 @@ def mapping_of(document: Any) -> Mapping:
             'A mapping is a JSON object such as {"name": "My bank", "columns": {"date": "Day", '
             '"amount": "Sum", "currency": "Unit"}}.'
         ) from None
-    if problems := mapping.problems():
+    known = [one.name for one in fields(Mapping)]
+    problems = mapping.problems()
+    if unknown := [key for key in document if key not in known]:
+        # A mistyped one would say nothing, and a number could be read as another.
+        problems.append(f"A mapping has no {cells.shown(unknown[0])}, but {', '.join(known)}.")
+    if problems:
         raise FileError(" ".join(problems))
     return mapping
 

@@ -88,10 +88,10 @@ class Command(BaseCommand):
     def keep_mapping(self, path: str) -> str:
         """The name of the format that the mapping makes."""
         try:
-            mapping = mapping_of(json.loads(Path(path).read_text()))
+            mapping = mapping_of(json.loads(Path(path).read_text("utf-8-sig")))
         except OSError as problem:
             raise CommandError(f"{path}: {problem.strerror}.") from problem
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise CommandError(f"{path} is not JSON: {problem}.") from problem
         except FileError as problem:
             raise CommandError(f"{path}: {problem}") from problem
