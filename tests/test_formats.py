@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
-from files import ALICE, DATA, questions, reading, sample
+from files import ALICE, DATA, questions, reading, records, sample
 from prover.formats import damaged, try_sample
 
 from transactions.imports.formats import FORMATS, open_table
@@ -117,6 +118,38 @@ def test_network_of_tokens_alone_is_asked() -> None:
     [(option, choices)] = asked("\n".join(tokens) + "\n")
     assert option == "network"
     assert {"ethereum", "polygon"} <= set(choices)
+
+
+@pytest.mark.parametrize(
+    ("name", "amount", "other"),
+    [
+        ("binance.csv", "EUR,100.00000000", 'EUR,"{}"'),
+        ("binance-withdrawals.csv", "BTC,BTC,0.0009", 'BTC,BTC,"{}"'),
+        ("bitstamp.csv", "00Z,500", '00Z,"{}"'),
+        ("bitstamp-old.csv", "Main Account,2.00000000 ETH", 'Main Account,"{} ETH"'),
+        ("blockpit.csv", "EUR,500", 'EUR,"{}"'),
+        ("btcpay.csv", "+00:00,0.25", '+00:00,"{}"'),
+        ("coinbase.csv", "XRP,-60.5", 'XRP,"-{}"'),
+        ("electrum.csv", "100,0.25", '100,"{}"'),
+        ("etherscan-page.csv", "Bob,0.456 ETH", 'Bob,"{} ETH"'),
+        ("koinly.csv", "W1,500.0", 'W1,"{}"'),
+        ("kraken.csv", "1000.0000,0.0000", '"{}",0.0000'),
+        ("rotki-events.csv", "EUR,1000.00", 'EUR,"{}"'),
+        ("trezor.csv", "bc1qmine,,0.5", 'bc1qmine,,"{}"'),
+        ("trezor-old.csv", "-0.5 BTC", "-{} BTC"),
+    ],
+)
+def test_comma_that_can_be_before_decimals_as_well_is_refused(
+    name: str, amount: str, other: str
+) -> None:
+    said = Options(timezone=BERLIN, wallet="Mine")
+    if name.startswith("etherscan"):
+        said = replace(said, wallet=ALICE, network="ethereum")
+    for written, is_refused in (("1,234", True), ("4,000.00", False), ("1,234,567", False)):
+        content = sample(name).decode().replace(amount, other.format(written), 1).encode()
+        told = [one.reason for one in records(content, said) if isinstance(one, Rejected)]
+        assert any("can mean " in one for one in told) == is_refused, written
+        assert not any("is not a number" in one for one in told), told
 
 
 @pytest.mark.django_db

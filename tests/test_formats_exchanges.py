@@ -284,6 +284,15 @@ def test_code_that_koinly_numbers_twice_is_of_two_assets(
     assert [row.movements[0].asset.code for row in rows(koinly(*told), Options())] == codes
 
 
+def deposits(*amounts: str) -> bytes:
+    header = '"Type","Buy","Cur.","Sell","Cur.","Fee","Cur.","Exchange","Group","Comment","Date"'
+    lines = [
+        f'"Deposit","{amount}","EUR","","","","","Bank","","","2024-01-0{number} 10:00:00"'
+        for number, amount in enumerate(amounts, start=1)
+    ]
+    return "\n".join([header, *lines]).encode()
+
+
 @pytest.mark.parametrize(
     ("amounts", "told"),
     [
@@ -294,13 +303,13 @@ def test_code_that_koinly_numbers_twice_is_of_two_assets(
 def test_decimal_mark_of_cointracking_is_that_of_the_whole_file(
     amounts: tuple[str, ...], told: list[str]
 ) -> None:
-    header = '"Type","Buy","Cur.","Sell","Cur.","Fee","Cur.","Exchange","Group","Comment","Date"'
-    lines = [
-        f'"Deposit","{amount}","EUR","","","","","Bank","","","2024-01-0{number} 10:00:00"'
-        for number, amount in enumerate(amounts, start=1)
-    ]
-    read = rows("\n".join([header, *lines]).encode(), FORMAT_OPTIONS["exchanges"])
+    read = rows(deposits(*amounts), FORMAT_OPTIONS["exchanges"])
     assert [f"{row.movements[0].amount:f}" for row in read] == told
+
+
+def test_comma_of_cointracking_is_refused_where_no_number_tells_what_it_is() -> None:
+    (reason,) = reasons(deposits("1,234", "7"), FORMAT_OPTIONS["exchanges"])
+    assert "Buy '1,234' can mean 1234 or 1.234" in reason
 
 
 def test_cointrackings_template_has_the_group_and_the_id_too() -> None:

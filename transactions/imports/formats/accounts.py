@@ -279,7 +279,7 @@ def amount_and_unit(text: str, column: str) -> tuple[Decimal | None, str]:
     found = _number_and_unit(text)
     if not found:
         raise Unreadable(f"{column} {shown(text)} is not an amount and its unit, as in 1.5 BTC.")
-    return cells.number(found[1], column, thousands=True), found[2]
+    return cells.number(found[1], column), found[2]
 
 
 def nothing_moved(movements: Sequence[Movement]) -> list[Movement]:

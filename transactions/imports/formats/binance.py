@@ -184,7 +184,7 @@ def delays(table: Table) -> dict[str, timedelta]:
         if operation not in TRADES:
             continue
         try:
-            change = cells.number(line["change"], "Change", thousands=True)
+            change = cells.number(line["change"], "Change")
             moment = _time(line, Context(UTC, "dmy"))
         except Unreadable:
             continue
@@ -227,7 +227,7 @@ def begun(sides: Mapping[datetime, set[tuple[bool, str]]]) -> dict[datetime, dat
 
 def read_statement(delay: Mapping[str, timedelta], line: Line, context: Context) -> Told:
     operation = line["operation"].casefold()
-    change = cells.number(line["change"], "Change", thousands=True)
+    change = cells.number(line["change"], "Change")
     if not change:
         raise Unreadable(f"Change {shown(line['change'])} is no movement. Export the file again.")
     timestamp = _time(line, context)
@@ -258,8 +258,8 @@ def read_deposit(line: Line, context: Context) -> Told:
 
 
 def _read_transfer(line: Line, context: Context, *, is_out: bool) -> Told:
-    amount = cells.amount(line["amount"], "Amount", thousands=True)
-    fee = cells.amount(first(line, "transactionfee", "fee"), "Fee", thousands=True)
+    amount = cells.amount(line["amount"], "Amount")
+    fee = cells.amount(first(line, "transactionfee", "fee"), "Fee")
     movements = [
         *move(amount, line["coin"], "Coin", is_out=is_out),
         *move(fee, line["coin"], "Coin", is_fee=True),

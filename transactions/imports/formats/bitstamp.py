@@ -72,7 +72,7 @@ def read_old(line: Line, context: Context) -> Told:
 
 def read_new(line: Line, context: Context) -> Told:
     def side(name: str) -> tuple:
-        amount = cells.number(line.get(name, ""), name.title(), thousands=True)
+        amount = cells.number(line.get(name, ""), name.title())
         return amount, line.get(f"{name} currency", "")
 
     sides = (side("amount"), side("value"), side("fee"))

@@ -57,7 +57,7 @@ def read_row(record: Record, line: Line) -> Row:
     network = network_of(line["currency"])
     if not network:
         raise Unreadable(f"Currency {shown(line['currency'])} is not a coin that is known here.")
-    amount = cells.number(line["amount"], "Amount", thousands=True)
+    amount = cells.number(line["amount"], "Amount")
     if amount is None:
         raise Unreadable("Amount is empty. Export the file again.")
     confirmed = line["is confirmed"].casefold()

@@ -100,7 +100,7 @@ def read_line(mark: str, pairs: frozenset[str], line: Line, context: Context) ->
     """`mark` is the decimal mark of the file's Notes, empty where no line tells it; `pairs` are the
     ids of conversions of which each side has a line."""
     kind = line["transaction type"].casefold()
-    quantity = cells.number(line["quantity transacted"], "Quantity Transacted", thousands=True)
+    quantity = cells.number(line["quantity transacted"], "Quantity Transacted")
     if quantity is None:
         raise Unreadable("Quantity Transacted is empty. Export the file again.")
     id_ = line.get("id", "")
@@ -256,7 +256,7 @@ def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
     for record in records(table):
         line = line_of(record, table.header) if isinstance(record, Record) else Line()
         with suppress(Unreadable):
-            quantity = cells.number(line["quantity transacted"], "", thousands=True)
+            quantity = cells.number(line["quantity transacted"], "")
             if quantity is None:
                 continue
             if said := _converted(line["notes"]) or _traded(line["notes"]):

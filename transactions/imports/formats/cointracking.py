@@ -19,6 +19,9 @@ AMOUNTS = ("buy", "sell", "fee")
 _with_comma = re.compile(
     r"(?![1-9][0-9]{0,2},[0-9]{3}$)(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),[0-9]+"
 ).fullmatch
+_with_point = re.compile(
+    r"(?![1-9][0-9]{0,2}\.[0-9]{3}$)(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)\.[0-9]+"
+).fullmatch
 CURRENCY = ("cur.", "cur", "currency")
 GERMAN = {
     "typ": "type",
@@ -78,13 +81,13 @@ def columns(header: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def read_line(has_commas: bool, line: Line, context: Context) -> Told:
-    """`has_commas` where the numbers of the file have decimal commas."""
+def read_line(has_commas: bool, has_points: bool, line: Line, context: Context) -> Told:
+    """What is before the decimals of the file's numbers, where one of them tells it."""
     written = {name: line[name] for name in AMOUNTS}
     if has_commas:
         written = {name: cells.pointed(text, name.title()) for name, text in written.items()}
     bought, sold, fee = (
-        cells.amount(text, name.title(), thousands=True) for name, text in written.items()
+        cells.amount(text, name.title(), thousands=has_points) for name, text in written.items()
     )
     labels = [line[name] for name in ("group",) if line.get(name)]
     return Told(
@@ -106,18 +109,21 @@ def read_line(has_commas: bool, line: Line, context: Context) -> Told:
 
 
 def _with_its_mark(known: AccountFile, table: Table) -> AccountFile:
-    """One number whose comma groups no thousands tells it of the whole file."""
+    """One number whose comma, or point, groups no thousands tells it of the whole file."""
     header = columns(table.header)
-    lines = (line_of(one, header) for one in records(table) if isinstance(one, Record))
-    has_commas = any(_with_comma(line[name]) for line in lines for name in AMOUNTS)
-    return replace(known, read_line=partial(read_line, has_commas))
+    has_commas = has_points = False
+    for record in records(table):
+        line = line_of(record, header) if isinstance(record, Record) else Line()
+        has_commas = has_commas or any(_with_comma(line[name]) for name in AMOUNTS)
+        has_points = has_points or any(_with_point(line[name]) for name in AMOUNTS)
+    return replace(known, read_line=partial(read_line, has_commas, has_points))
 
 
 TRADES = AccountFile(
     "cointracking",
     "CoinTracking trades",
     frozenset({"type", "buy", "buy currency", "sell", "sell currency", "exchange", "date"}),
-    partial(read_line, False),
+    partial(read_line, False, False),
     wallet_columns=("exchange",),
     date_column="date",
     is_utc=False,

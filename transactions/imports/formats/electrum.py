@@ -104,7 +104,7 @@ def read_row(record: Record, line: Line, zone: tzinfo, now: datetime) -> Row:
 
 def _bitcoin(line: Line, name: str) -> Decimal | None:
     text = line.get(name, "").removesuffix(" BTC")
-    return cells.number(text, name, thousands=True)
+    return cells.number(text, name)
 
 
 def _sum(values: Iterator[Decimal]) -> Decimal:
@@ -114,6 +114,7 @@ def _sum(values: Iterator[Decimal]) -> Decimal:
 
 def _fee(line: Line) -> Decimal | None:
     if line.get("network_fee_satoshi"):
+        # Of satoshis there are no parts, so that no comma is before decimals.
         fee = cells.amount(line["network_fee_satoshi"], "network_fee_satoshi", thousands=True)
         return cells.amount(f"{fee.scaleb(SATOSHIS):f}", "network_fee_satoshi") if fee else fee
     for name in ("network_fee_bc", "fee"):

@@ -70,7 +70,7 @@ def code(text: str, ambiguous: frozenset[str]) -> str:
 
 def read_line(ambiguous: frozenset[str], line: Line, context: Context) -> Told:
     sent, received, fee = (
-        cells.amount(line[name], name.capitalize(), thousands=True)
+        cells.amount(line[name], name.capitalize())
         for name in ("from amount", "to amount", "fee amount")
     )
     tag = line.get("tag", "")

@@ -242,7 +242,7 @@ def new_row(record: Record, line: Line, account: Account) -> Row:
     if not line["timestamp"]:
         raise Unreadable("it was not confirmed yet. Export the file again once it is.")
     amount, asset = _amount(line, network, account)
-    fee = cells.amount(line["fee"], "Fee", thousands=True)
+    fee = cells.amount(line["fee"], "Fee")
     timestamp = cells.unix_time(line["timestamp"], "Timestamp")
     is_in = account.is_in(line, network)
     address, label = line["address"], line["label"]
@@ -255,8 +255,8 @@ def old_row(record: Record, line: Line, zone: tzinfo, order: str, said: str) -> 
     if not found or not network:
         raise Unreadable(f"Total {shown(line['total'])} is not an amount of a coin known here.")
     fee = _with_unit(line["fee"])
-    amount = cells.number(found[1], "Total", thousands=True) or ZERO
-    paid = cells.amount(fee[1], "Fee", thousands=True) if fee else None
+    amount = cells.number(found[1], "Total") or ZERO
+    paid = cells.amount(fee[1], "Fee") if fee else None
     timestamp = cells.written_time(line["date & time"], "Date & Time", zone, order)
     address = line["addresses"].split()[0] if len(line["addresses"].split()) == 1 else ""
     is_in = line["type"].upper() in IN
@@ -274,7 +274,7 @@ def _amount(line: Line, network: str, account: Account) -> tuple[Decimal, AssetN
         # Called as its code, which is all that our export has of it.
         code = cells.line_text(f"{unit}#{token[1]}", "Amount unit", cells.MAX_LABEL).upper()
         return Decimal(1), AssetName("code", code, symbol=code)
-    amount = cells.number(text, "Amount", thousands=True)
+    amount = cells.number(text, "Amount")
     if amount is None:
         raise Unreadable("Amount is empty. Export the file again.")
     code = unit.upper()
