@@ -317,6 +317,14 @@ def test_quote_that_a_trezor_does_not_close_is_of_the_label() -> None:
     assert found == ['"Bob" paid', 'the "rest"', '"', 'for "May", late', "plain"]
 
 
+def test_quote_in_the_name_of_a_ledgers_account_is_part_of_it() -> None:
+    header, line, *_ = sample("ledger-live.csv").decode().splitlines()
+    lines = [line.replace("Bitcoin 1", name) for name in ('"Cold" BTC', 'My 5" disk', "Bitcoin 1")]
+    read = rows("\n".join([header, *lines]).encode(), Options())
+    names = ['"Cold" BTC (abcdEF)', 'My 5" disk (abcdEF)', "Bitcoin 1 (abcdEF)"]
+    assert [row.wallet for row in read] == names
+
+
 def test_ledger_live_pays_no_fee_that_is_more_than_what_went_out() -> None:
     header, line, *_ = sample("ledger-live.csv").decode().splitlines()
     cells = dict(zip(header.split(","), line.split(","), strict=True))

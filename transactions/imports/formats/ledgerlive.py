@@ -70,6 +70,7 @@ class OperationsFile:
 
     name = "ledger-live"
     title = "Ledger Live operations"
+    quotes_badly = True  # not at all, so that a quote in an account's name is one
 
     def matches(self, header: tuple[str, ...]) -> bool:
         return {name.casefold() for name in header} >= NEEDS
