@@ -151,6 +151,14 @@ def test_what_a_call_brought_back_came_in_though_its_lines_say_sent() -> None:
     ]
 
 
+def test_address_is_offered_as_the_wallet_of_an_account_that_has_one() -> None:
+    spent, received = SPENT, RECEIVED.format("1,ETH")
+    (question,) = questions(trezor_lines(spent, received), FORMAT_OPTIONS["wallets"])
+    assert (question.option, question.suggestion) == ("wallet", OWN)
+    (question,) = questions(sample("trezor.csv"), FORMAT_OPTIONS["wallets"])
+    assert question.suggestion == ""
+
+
 def test_call_of_a_trezor_whose_own_address_nothing_tells_is_not_guessed() -> None:
     content = trezor_lines(
         CALL.format(f"0.002,ETH,{ROUTER}", "0.5,ETH"), CALL.format(f",,{OWN}", "100,USDT")

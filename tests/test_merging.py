@@ -674,3 +674,19 @@ def test_fee_that_was_expected_gives_way_to_the_one_that_was_paid(order: tuple[i
     for number in order:
         load(files[number])
     assert sorted(f"{one.amount:f}" for one in Entry.objects.all()) == ["-0.001", "-1"]
+
+
+def test_sum_of_a_fee_and_of_two_lines_that_moved_nothing_is_one_movement() -> None:
+    """As a Trezor tells a transfer to itself, of two outputs, and BTCPay."""
+    nothing = moved(0, ETH, "")
+    files = {
+        "trezor": [row(nothing, fee("-0.5")), row(nothing)],
+        "btcpay": [row(moved("-0.5", ETH, ""))],
+    }
+    assert in_every_order(files) == ["-0.5 native -", "0 native -", "0 native -"]
+
+
+def test_token_that_is_called_as_a_currency_is_the_one_of_its_contract() -> None:
+    named = replace(USDC, symbol="GEL", name="Gelato")
+    files = {"a": [row(moved(-5, named))], "c": [row(moved(-5, coin("GEL"), ""))]}
+    assert len(in_every_order(files)) == 1

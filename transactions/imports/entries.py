@@ -269,13 +269,14 @@ COVER = """
         SELECT s.*, n.by_line FROM fact s JOIN net n
             ON (n.transaction_id, n.wallet_id, n.asset_id)
                 = (s.transaction_id, s.wallet_id, s.asset_id)
-        LEFT JOIN fact other
-            ON (other.transaction_id, other.wallet_id, other.asset_id, other.amount)
-                = (s.transaction_id, s.wallet_id, s.asset_id, s.amount - n.fee)
-            AND other.is_whole AND n.fee <> 0
         WHERE s.is_whole AND s.amount <> 0 AND NOT s.is_covered AND (
             n.parts > 0 AND s.amount IN (n.amount, n.amount + n.fee)
-            OR other.transaction_id IS NOT NULL
+            OR n.fee <> 0 AND EXISTS (
+                SELECT FROM fact other
+                WHERE (other.transaction_id, other.wallet_id, other.asset_id, other.amount)
+                    = (s.transaction_id, s.wallet_id, s.asset_id, s.amount - n.fee)
+                    AND other.is_whole
+            )
         )
     ), contract AS (
         SELECT token.transaction_id, token.wallet_id, token.amount, known.code,

@@ -182,15 +182,17 @@ ADD_WALLETS = """
     WHERE (a.family, a.value) = (w.family, w.address)
         OR w.name <> '' AND lower(known.name) = lower(w.name);
 """
-# A code is of the network that its line names, else of the account's venue.
+# A code is of the network that its line names, where a token can be called as a currency is, else
+# of the account's venue.
 TOLD_MOVEMENTS = """
     CREATE TEMP TABLE told_movement ON COMMIT DROP AS
     SELECT m.line, m.position, trim_scale(m.amount) AS amount, m.kind, w.id AS wallet_id,
         l.family, nullif(m.counterparty, '') AS counterparty, m.symbol, m.name, m.token_id,
         CASE WHEN m.asset_kind <> 'code' THEN m.asset_kind
-            WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN 'fiat' ELSE 'exchange' END AS asset_kind,
+            WHEN l.network IS NULL AND upper(m.code) = ANY (%(fiat_codes)s)
+                THEN 'fiat' ELSE 'exchange' END AS asset_kind,
         CASE WHEN m.asset_kind <> 'code' THEN l.network
-            WHEN upper(m.code) = ANY (%(fiat_codes)s) THEN %(fiat)s
+            WHEN l.network IS NULL AND upper(m.code) = ANY (%(fiat_codes)s) THEN %(fiat)s
             ELSE coalesce(l.network, w.venue, w.slug) END AS network,
         CASE WHEN m.asset_kind <> 'code' THEN m.code ELSE upper(m.code) END AS code
     FROM staged_movement m JOIN staged_line l USING (line)

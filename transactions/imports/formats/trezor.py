@@ -76,7 +76,10 @@ class TransactionsFile:
         found = []
         if not options.wallet:
             text = "Which wallet is the file of? Give it a name, such as Trezor."
-            found.append(Question("wallet", text))
+            own = own_address(table, options, "evm")
+            if own:
+                text += " An account of Ethereum or the like is best called by its address."
+            found.append(Question("wallet", text, suggestion=own))
         if (coin := coin_without_network(table, options)) and not options.network:
             text = (
                 f"On which network is the {coin} of the file? No fee tells whether it is its own "
