@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 import pytest
-from files import FORMAT_OPTIONS, reasons, records, rows, sample, sample_lines
+from files import FORMAT_OPTIONS, moved, reading, reasons, records, rows, sample, sample_lines
 
 from transactions.imports.rows import Options, Row
 
@@ -342,3 +342,21 @@ def test_deposits_from_within_binance_are_told_apart() -> None:
     ]
     first, second = rows("\n".join([header, *lines]).encode(), Options())
     assert first.external_id != second.external_id
+
+
+def test_fee_with_a_line_of_its_own_counts_once() -> None:
+    header = "Type,Buy,Cur.,Sell,Cur.,Fee,Cur.,Exchange,Group,Comment,Date"
+    lines = [
+        "Trade,0.01,BTC,500,EUR,0.002,BNB,Binance,,,2024-03-15 14:22:10",
+        "Other Fee,-,,0.002,BNB,-,,Binance,,,2024-03-15 14:22:10",
+        "Trade,0.01,BTC,500,EUR,0.003,BNB,Binance,,,2024-03-15 14:22:11",
+    ]
+    content = "\n".join([header, *lines]).encode()
+    told = [moved(row) for row in rows(content, FORMAT_OPTIONS["exchanges"])]
+    assert [[one[:2] for one in each] for each in told] == [
+        [("-500", "transfer"), ("0.01", "transfer")],
+        [("-0.002", "transfer")],
+        [("-500", "transfer"), ("0.01", "transfer"), ("-0.003", "fee")],
+    ]
+    (said,) = reading(content, FORMAT_OPTIONS["exchanges"]).told
+    assert said.startswith("Fees were counted beside the amounts.")

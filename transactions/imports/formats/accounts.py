@@ -97,6 +97,7 @@ class AccountFile:
     passes_over: Callable[[Line], bool] = lambda line: False
     has_unique_ids: bool = False
     date_order: str = ""
+    told: tuple[str, ...] = ()  # what whoever imports the file should know of how it is read
     fitted: Callable[["AccountFile", Table], "AccountFile"] = lambda known, table: known
 
     def matches(self, header: tuple[str, ...]) -> bool:
@@ -147,7 +148,7 @@ class AccountFile:
             order = cells.order_of(times) or order
         context = Context(UTC if self.is_utc else self.zone or options.timezone or UTC, order)
         complete = replace(options, wallet=options.wallet or self.account, network="")
-        return Reading(complete, self._rows(table, context))
+        return Reading(complete, self._rows(table, context), list(self.told))
 
     def _names_every_wallet(self, table: Table) -> bool:
         lines = (line for line in self._lines(table) if not self.passes_over(line))
