@@ -16,8 +16,8 @@ from transactions.imports.formats.reader import Record, line_of, records
 from transactions.imports.rows import Table
 
 FEES = (
-    "Fees were counted beside the amounts. What CoinTracking imported itself has them in the amounts "
-    "already: where the balances are too low by the fees, empty the column Fee and import that."
+    "Fees were counted beside the amounts. What CoinTracking imported itself has them in the "
+    "amounts already: where balances are too low by the fees, empty the column Fee and import that."
 )
 AMOUNTS = ("buy", "sell", "fee")
 _moves = re.compile("[1-9]").search
