@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 import pytest
-from files import FORMAT_OPTIONS, moved, reading, reasons, records, rows, sample, sample_lines
+from files import FORMAT_OPTIONS, reading, reasons, records, rows, sample, sample_lines
 
 from transactions.imports.rows import Options, Row
 
@@ -344,19 +344,15 @@ def test_deposits_from_within_binance_are_told_apart() -> None:
     assert first.external_id != second.external_id
 
 
-def test_fee_with_a_line_of_its_own_counts_once() -> None:
-    header = "Type,Buy,Cur.,Sell,Cur.,Fee,Cur.,Exchange,Group,Comment,Date"
-    lines = [
-        "Trade,0.01,BTC,500,EUR,0.002,BNB,Binance,,,2024-03-15 14:22:10",
-        "Other Fee,-,,0.002,BNB,-,,Binance,,,2024-03-15 14:22:10",
-        "Trade,0.01,BTC,500,EUR,0.003,BNB,Binance,,,2024-03-15 14:22:11",
-    ]
-    content = "\n".join([header, *lines]).encode()
-    told = [moved(row) for row in rows(content, FORMAT_OPTIONS["exchanges"])]
-    assert [[one[:2] for one in each] for each in told] == [
-        [("-500", "transfer"), ("0.01", "transfer")],
-        [("-0.002", "transfer")],
-        [("-500", "transfer"), ("0.01", "transfer"), ("-0.003", "fee")],
-    ]
-    (said,) = reading(content, FORMAT_OPTIONS["exchanges"]).told
-    assert said.startswith("Fees were counted beside the amounts.")
+def test_how_fees_are_counted_is_told() -> None:
+    said = reading(sample("cointracking.csv"), FORMAT_OPTIONS["exchanges"]).told
+    assert said[0].startswith("Fees were counted beside the amounts.")
+    assert reading(sample("cointracking-template.csv"), FORMAT_OPTIONS["exchanges"]).told == []
+
+
+def test_sum_of_many_digits_is_exact() -> None:
+    header = sample("coinbase.csv").splitlines()[4].decode()
+    total, fee = "123457.12345678901234567890123456", "0.1234567890123456789012345678"
+    line = f"z1,2024-01-03 10:00:00 UTC,Sell,BTC,1,USD,$1,$1,${total},${fee},x"
+    (row,) = rows(f"{header}\n{line}\n".encode(), Options())
+    assert f"{row.movements[1].amount:f}" == "123457.2469135780246913578024691278"

@@ -161,13 +161,33 @@ def test_address_is_offered_as_the_wallet_of_an_account_that_has_one() -> None:
 
 def test_call_of_a_trezor_whose_own_address_nothing_tells_is_not_guessed() -> None:
     content = trezor_lines(
-        CALL.format(f"0.002,ETH,{ROUTER}", "0.5,ETH"), CALL.format(f",,{OWN}", "100,USDT")
+        CALL.format(f"0.002,ETH,{ROUTER}", "0.5,ETH"),
+        CALL.format(f",,{OWN}", "100,USDT"),
+        CALL.format(f",,{ROUTER}", "0,ETH"),
     )
     options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
     (reason,) = reasons(content, options)
     assert "Import the file with the wallet's own address as the wallet." in reason
-    _, back = rows(content, replace(options, wallet=OWN))
+    _, back, _ = rows(content, replace(options, wallet=OWN))
     assert moved(back) == [("100", "transfer", "USDT")]
+
+
+def test_own_address_is_where_the_coin_came_in() -> None:
+    options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine")
+    other, poison = "0xb0b000000000000000000000000000000000b0b0", f"0x{'e' * 40}"
+    lines = [
+        f"RECV,0x{'4' * 64},,,{OWN},,1,ETH,,",
+        f"RECV,0x{'5' * 64},,,{other},,2,ETH,,",  # of another account in the same file
+        f"RECV,0x{'6' * 64},,,{poison},,9,FAKE,,",
+        f"RECV,0x{'7' * 64},,,{poison},,9,FAKE,,",
+        CALL.format(f"0.002,ETH,{OWN}", "0.5,ETH"),
+        CALL.format(f",,{poison}", "9,FAKE"),
+        CALL.format(f",,{other}", "3,USDC"),
+    ]
+    told = [moved(row)[0][0] for row in rows(trezor_lines(*lines), options)]
+    assert told == ["1", "2", "9", "9", "0", "-9", "3"]
+    with pytest.raises(FileError, match=r"received at 0x.*, and not at 0xd"):
+        rows(trezor_lines(*lines[:1]), replace(options, wallet=ROUTER))
 
 
 def test_output_that_pays_nobody_has_the_fee() -> None:
@@ -197,10 +217,11 @@ def test_coin_of_several_networks_is_of_the_one_that_was_said(
     assert moved(row) == [("-1", "transfer", "native"), ("-0.001", "fee", "native")]
 
 
-def test_network_that_a_trezors_fees_contradict_is_refused() -> None:
+def test_network_that_a_trezors_fees_contradict_is_passed_over_and_told() -> None:
     options = replace(FORMAT_OPTIONS["wallets"], wallet="Mine", network="polygon")
-    with pytest.raises(FileError, match="is of Ethereum and not of Polygon"):
-        rows(trezor_lines(SPENT), options)
+    told = reading(trezor_lines(SPENT), options)
+    assert [row.network for row in told.records if isinstance(row, Row)] == ["ethereum"]
+    assert told.told[0].startswith("Its fees tell that it is of Ethereum")
 
 
 def test_coin_that_is_called_as_a_token_is_not_guessed() -> None:

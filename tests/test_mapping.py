@@ -269,6 +269,8 @@ def test_file_that_is_no_table_is_not_to_be_mapped(
         ("(1,234.50)", "-1234.5"),
         ("(€5)", "-5"),
         ("(-5)", None),
+        ("HK$5", "5"),
+        ("5 HK$", None),
     ],
 )
 def test_sign_of_money_is_never_lost(text: str, told: str | None) -> None:

@@ -30,7 +30,7 @@ from transactions.conditions import (
     own_texts,
     wanted,
 )
-from transactions.models import AmountField, Wallet
+from transactions.models import AmountField, TransactionLabel, Wallet
 from txsite.tables import Ordering, Place, beyond
 
 MAX_WAYS = 50
@@ -46,12 +46,14 @@ class Found(NamedTuple):
 class Way:
     """Some of the transactions: those that begin at the root and fit the condition.
 
-    `entries` are such that they tell of the same transactions, where those are many.
+    `entries` are such that they tell of the same transactions, where those are many; `as_many` are
+    rows of which there are as many, and which an index alone counts.
     """
 
     root: Root
     condition: Q
     entries: Q | None = None
+    as_many: QuerySet[Any] | None = None
 
     def rows(self) -> QuerySet[Any]:
         """(timestamp, id) of each, without order; of entries some of them more than once."""
@@ -77,6 +79,8 @@ class Way:
 
     def some(self, limit: int) -> QuerySet[Any]:
         """So many of them, whichever; entries are made distinct along an index."""
+        if self.as_many is not None:
+            return self.as_many[:limit]
         key = ("timestamp", self.root.key) if self.root is ENTRIES else ()
         return self.keys().order_by(*key)[:limit]
 
@@ -154,8 +158,18 @@ def by_time(asked: dict[str, Any]) -> list[Way]:
     if few is not None:
         return [Way(TRANSACTIONS, Q(pk__in=few) & conditions(asked, TRANSACTIONS))]
     found = of_entries(asked), of_contacts(asked), of_words(asked)
-    everything = [Way(TRANSACTIONS, conditions(asked, TRANSACTIONS))]
+    as_many = with_label(asked)
+    everything = [Way(TRANSACTIONS, conditions(asked, TRANSACTIONS), as_many=as_many)]
     return next((ways for ways in found if ways), everything)
+
+
+def with_label(asked: dict[str, Any]) -> QuerySet[Any] | None:
+    """The rows of one label, where nothing else is asked: a transaction has it once."""
+    labels = ids_of(asked["label"])
+    is_all = [name for name, terms in asked.items() if terms not in (None, [])] == ["label"]
+    if len(labels) != 1 or len(asked["label"]) != 1 or not is_all:
+        return None
+    return TransactionLabel.objects.filter(label=labels[0]).order_by().values_list("pk")
 
 
 def few_of(asked: dict[str, Any]) -> list[int] | None:
@@ -224,7 +238,7 @@ def ways_of_contacts(contacts: Any) -> list[Way]:
     if not is_some(contacts):
         return []
     addresses = Address.objects.filter(contact__in=contacts)
-    found = list(addresses.values_list("pk", flat=True)[: MAX_WAYS + 1])
+    found = list(addresses.order_by().values_list("pk", flat=True)[: MAX_WAYS + 1])
     own = Way(TRANSACTIONS, TRANSACTIONS.has(contact__in=contacts))
     has_none = ENTRIES.has(contact__isnull=True)
     if len(found) > MAX_WAYS:

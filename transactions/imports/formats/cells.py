@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import lru_cache
 
 from contacts.addresses import AddressError, normalise
@@ -96,6 +96,12 @@ def number(text: str, column: str, *, thousands: bool = False) -> Decimal | None
     return _unusual_number(_ungrouped(text, column, thousands), text, column)
 
 
+def total(amounts: Iterable[Decimal], column: str) -> Decimal:
+    """The exact sum, without trailing zeros."""
+    with localcontext(prec=2 * (MAX_INTEGER_DIGITS + MAX_DECIMALS)):
+        return number(f"{sum(amounts, ZERO):f}", column) or ZERO
+
+
 def amount(text: str, column: str, *, thousands: bool = False) -> Decimal | None:
     """A number that is not negative; None where the cell says unknown."""
     value = number(text, column, thousands=thousands)
@@ -173,7 +179,8 @@ def money(
     found = _money(plain)
     if not found or (found[1] and found[3]) or not _is_currency(found[2]):
         raise Unreadable(f"{column} {shown(text)} is not an amount. Write digits with a point.")
-    meant = SIGNS.get(found[2]) or ({found[2].upper()} if len(found[2]) == 3 else None)
+    is_code = len(found[2]) == 3 and found[2].isascii() and found[2].isalpha()
+    meant = SIGNS.get(found[2]) or ({found[2].upper()} if is_code else None)
     if meant and len(currency) == 3 and currency.upper() not in meant:
         raise Unreadable(
             f"{column} {shown(text)} is in another currency than {currency}. Correct one of them."

@@ -181,7 +181,7 @@ def _paid(
     return subtotal.copy_abs(), currency, fee
 
 
-def _without_fee(total: Decimal, fee: Decimal | None, *, is_buy: bool) -> Decimal | None:
+def _without_fee(total: Decimal, fee: Decimal | None, *, is_buy: bool) -> Decimal:
     """What was paid for a buy, or got for a sale, beside its fee: both make up the total."""
     if not fee:
         return total
@@ -190,8 +190,7 @@ def _without_fee(total: Decimal, fee: Decimal | None, *, is_buy: bool) -> Decima
             f"Fees {fee:f} are more than Total {total:f}, which has them in it. Correct one of "
             "them."
         )
-    # Money has few digits, so the sum is exact.
-    return cells.number(f"{total - fee if is_buy else total + fee:f}", "Total")
+    return cells.total([total, fee.copy_negate() if is_buy else fee], "Total")
 
 
 def _currency(line: Line) -> tuple[str, str]:

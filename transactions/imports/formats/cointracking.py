@@ -17,7 +17,8 @@ from transactions.imports.rows import Table
 
 FEES = (
     "Fees were counted beside the amounts. What CoinTracking imported itself has them in the "
-    "amounts already: where balances are too low by the fees, empty the column Fee and import that."
+    "amounts already, or in lines of their own (Other Fee): where balances are too low by the "
+    "fees, empty the column Fee and import that."
 )
 AMOUNTS = ("buy", "sell", "fee")
 _moves = re.compile("[1-9]").search
@@ -73,6 +74,7 @@ TYPES = {
     "spende": "donation",
     "verloren": "lost",
     "gestohlen": "lost",
+    "sonstige gebühr": "fee",
 }
 
 
@@ -86,28 +88,14 @@ def columns(header: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def fee_key(line: Line, fee: str, currency: str) -> tuple[str, ...]:
-    return (line["exchange"], line["date"], fee, currency.upper())
-
-
-def read_line(
-    has_commas: bool,
-    has_points: bool,
-    fees: frozenset[tuple[str, ...]],
-    line: Line,
-    context: Context,
-) -> Told:
-    """What is before the decimals of the file's numbers, where one of them tells it; `fees` are
-    those that have a line of their own."""
+def read_line(has_commas: bool, has_points: bool, line: Line, context: Context) -> Told:
+    """What is before the decimals of the file's numbers, where one of them tells it."""
     written = {name: line[name] for name in AMOUNTS}
     if has_commas:
         written = {name: cells.pointed(text, name.title()) for name, text in written.items()}
     bought, sold, fee = (
         cells.amount(text, name.title(), thousands=has_points) for name, text in written.items()
     )
-    fee_currency = line.get("fee currency", "")
-    if fee_key(line, line.get("fee", ""), fee_currency) in fees:
-        fee = None
     labels = [line[name] for name in ("group",) if line.get(name)]
     return Told(
         context.time(line["date"], "Date"),
@@ -117,7 +105,7 @@ def read_line(
             sold,
             line["sell currency"],
             fee,
-            fee_currency,
+            line.get("fee currency", ""),
         ),
         id=line.get("tx-id", ""),
         type=TYPES.get(line["type"].casefold(), "other"),
@@ -128,19 +116,15 @@ def read_line(
 
 
 def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
-    """One number whose comma, or point, groups no thousands tells it of the whole file; a fee of a
-    third currency can have a line of its own."""
+    """One number whose comma, or point, groups no thousands tells it of the whole file."""
     header = columns(table.header)
     has_commas = has_points = has_fees = False
-    fees = set()
     for record in records(table):
         line = line_of(record, header) if isinstance(record, Record) else Line()
         has_commas = has_commas or any(_with_comma(line[name]) for name in AMOUNTS)
         has_points = has_points or any(_with_point(line[name]) for name in AMOUNTS)
         has_fees = has_fees or bool(_moves(line["fee"]))
-        if line["type"].casefold() == "other fee":
-            fees.add(fee_key(line, line["sell"], line["sell currency"]))
-    read = partial(read_line, has_commas, has_points, frozenset(fees))
+    read = partial(read_line, has_commas, has_points)
     return replace(known, read_line=read, told=(FEES,) if has_fees else ())
 
 
@@ -148,7 +132,7 @@ TRADES = AccountFile(
     "cointracking",
     "CoinTracking trades",
     frozenset({"type", "buy", "buy currency", "sell", "sell currency", "exchange", "date"}),
-    partial(read_line, False, False, frozenset()),
+    partial(read_line, False, False),
     wallet_columns=("exchange",),
     date_column="date",
     is_utc=False,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 
 from transactions.imports.formats import cells
-from transactions.imports.formats.cells import ZERO, Unreadable
+from transactions.imports.formats.cells import Unreadable
 from transactions.imports.formats.reader import Line, Record, line_of, records, rows_of
 from transactions.imports.formats.wallets import label_or_note, net_of_fee, once_each
 from transactions.imports.rows import (
@@ -83,7 +83,7 @@ def read_row(record: Record, line: Line, zone: tzinfo, now: datetime) -> Row:
     values = [_bitcoin(line, name) for name in ("value", "amount_chain_bc", "amount_lightning_bc")]
     if all(value is None for value in values):
         raise Unreadable("there is no amount. Export the file again.")
-    value = _sum(value for value in values if value is not None)
+    value = cells.total((value for value in values if value is not None), "The amount")
     is_pending = line["timestamp"].casefold() in UNCONFIRMED
     labels, note = label_or_note(line["label"], "label")
     movements = net_of_fee(value, _fee(line))
@@ -105,11 +105,6 @@ def read_row(record: Record, line: Line, zone: tzinfo, now: datetime) -> Row:
 def _bitcoin(line: Line, name: str) -> Decimal | None:
     text = line.get(name, "").removesuffix(" BTC")
     return cells.number(text, name)
-
-
-def _sum(values: Iterator[Decimal]) -> Decimal:
-    # At most 16 digits each, so the sum is exact.
-    return cells.number(f"{sum(values, ZERO):f}", "The amount") or ZERO
 
 
 def _fee(line: Line) -> Decimal | None:

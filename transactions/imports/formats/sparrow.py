@@ -13,7 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 
 from transactions.imports.formats import cells
-from transactions.imports.formats.cells import ZERO, Unreadable, shown
+from transactions.imports.formats.cells import Unreadable, shown
 from transactions.imports.formats.reader import Record, records
 from transactions.imports.formats.wallets import once_each
 from transactions.imports.rows import (
@@ -149,8 +149,7 @@ def _row(record: Record, line: dict[str, str], unit: int, zone: tzinfo, now: dat
     if value is None:
         raise Unreadable("Value is empty. Export the file again.")
     fee = _bitcoin(line["fee"], "Fee", unit) if value < 0 else None
-    # At most 16 digits, so the sum is exact.
-    moved = cells.number(f"{value + fee:f}", "Value") or ZERO if fee else value
+    moved = cells.total([value, fee], "Value") if fee else value
     if moved > 0 > value:
         raise Unreadable(f"Fee {shown(line['fee'])} is more than Value {shown(line['value'])}.")
     label = cells.note_text(line["label"], "Label")

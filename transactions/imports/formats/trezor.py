@@ -13,7 +13,6 @@ code, and files that people published.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -76,11 +75,12 @@ class TransactionsFile:
         found = []
         if not options.wallet:
             text = "Which wallet is the file of? Give it a name, such as Trezor."
-            own = own_address(table, options, "evm")
+            own = Account(table, options).own["evm"]
             if own:
                 text += " An account of Ethereum or the like is best called by its address."
-            found.append(Question("wallet", text, suggestion=own))
-        if (coin := coin_without_network(table, options)) and not options.network:
+            suggestion = own.pop() if len(own) == 1 else ""
+            found.append(Question("wallet", text, suggestion=suggestion))
+        if (coin := coin_without_network(table)) and not options.network:
             text = (
                 f"On which network is the {coin} of the file? No fee tells whether it is its own "
                 "coin or a token."
@@ -112,7 +112,13 @@ class TransactionsFile:
                 return old_row(record, line, zone, order, options.network)
             return new_row(record, line, account)
 
-        return Reading(options, received_at_once(rows_of(table, read)))
+        told = []
+        if options.network and account.network != options.network:
+            told.append(
+                f"Its fees tell that it is of {NETWORKS[account.network].name}, so what was said "
+                f"({NETWORKS[options.network].name}) was passed over."
+            )
+        return Reading(options, received_at_once(rows_of(table, read)), told)
 
 
 def received_at_once(rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:
@@ -121,9 +127,8 @@ def received_at_once(rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]
         first, *others = alike
         if key and others and isinstance(first, Row):
             moved = [row.movements[0] for row in (first, *others) if isinstance(row, Row)]
-            # A chain's coins are too few for more digits than a sum has.
-            total = cells.number(f"{sum((one.amount for one in moved), ZERO):f}", "Amount")
-            yield replace(first, movements=(replace(moved[0], amount=total or ZERO),))
+            total = cells.total((one.amount for one in moved), "Amount")
+            yield replace(first, movements=(replace(moved[0], amount=total),))
             yield from (replace(row, movements=()) for row in others if isinstance(row, Row))
         else:
             yield from (first, *others)
@@ -149,33 +154,19 @@ def times_of(table: Table) -> list[str]:
     return [line.get("date & time", "") for line in lines_of(table)]
 
 
-def network_of_fees(table: Table, options: Options) -> str:
-    """The network that all fees of the file are of; empty where there is none, or several.
-
-    Raises FileError where they are of another network than what was said.
-    """
-    said = options.network
-    units = {line.get("fee unit", "") for line in lines_of(table)}
-    found = {network_of_fee(unit, said): unit for unit in units}
-    found.pop("", None)
-    if len(found) != 1:
-        return ""
-    (network, unit) = found.popitem()
-    if said and network != said:
-        raise FileError(
-            f"The file's fees are in {unit}, so it is of {NETWORKS[network].name} and not of "
-            f"{NETWORKS[said].name}. Import it without the network."
-        )
-    return network
+def network_of_fees(table: Table, said: str) -> str:
+    """The network that all fees of the file are of; empty where there is none, or several."""
+    found = {network_of_fee(line.get("fee unit", ""), said) for line in lines_of(table)} - {""}
+    return found.pop() if len(found) == 1 else ""
 
 
 def network_of_fee(unit: str, said: str) -> str:
     return CODES.get(unit.upper(), "") or network_of(unit, said)
 
 
-def coin_without_network(table: Table, options: Options) -> str:
+def coin_without_network(table: Table) -> str:
     """The ticker of a coin that can be a token of Ethereum as well, in a file without fees."""
-    if is_oldest(table) or network_of_fees(table, options):
+    if is_oldest(table) or network_of_fees(table, ""):
         return ""
     units = (line["amount unit"] for line in lines_of(table) if not line["fee unit"])
     return next((one for one in units if network_of(one) in OTHER_EVM), "")
@@ -183,52 +174,76 @@ def coin_without_network(table: Table, options: Options) -> str:
 
 class Account:
     """What a file's lines tell of the account: its network, empty where none does, what its fees
-    are in, its own address, and which transactions are calls."""
+    are in, its own addresses, and which of its transactions have several lines."""
 
     FAMILIES = ("evm", "solana")  # whose accounts have one address
 
     def __init__(self, table: Table, options: Options) -> None:
         self.said = options.network
-        self.network = network_of_fees(table, options) or self.said
+        self.network = network_of_fees(table, self.said) or self.said
         self.units = {line.get("fee unit", "").upper() for line in lines_of(table)}
-        self._own = {family: own_address(table, options, family) for family in self.FAMILIES}
-        sent = (line["transaction id"] for line in lines_of(table) if line["type"].upper() in OUT)
-        alike = ((txid, sum(1 for _ in lines)) for txid, lines in groupby(sent))
-        self._calls = {txid for txid, count in alike if count > 1}
+        self.own = {family: self._own_of(table, options, family) for family in self.FAMILIES}
+        self._calls: set[str] = set()  # that sent
+        self._received: set[str] = set()  # at an own address, among others
+        lines = (one for one in lines_of(table) if "address" in one)
+        for (txid, kind), alike in groupby(
+            lines, lambda one: (one["transaction id"], kind_of(one))
+        ):
+            addresses = [line["address"] for line in alike]
+            if len(addresses) > 1 and kind in OUT:
+                self._calls.add(txid)
+            elif len(addresses) > 1 and self.own["evm"].intersection(
+                normalised(one, "evm") for one in addresses
+            ):
+                self._received.add(txid)
 
-    def is_in(self, line: Line, network: str) -> bool:
-        """Whether the line's amount came in; what is neither sent nor received did not."""
-        kind = line["type"].upper()
-        family = NETWORKS[network].family
-        if family not in self.FAMILIES or kind not in OUT | IN:
-            return kind in IN
-        own, address = self._own[family], address_of(line["address"], network)
-        # The first line of a call has its fee, and is what the call itself paid.
-        if not own and line["transaction id"] in self._calls and not line["fee"]:
+    def way(self, line: Line, network: str, amount: Decimal) -> int:
+        """1 where the line's amount came in, -1 where it went out, 0 where it did neither."""
+        kind, family = kind_of(line), NETWORKS[network].family
+        if kind not in OUT | IN:
+            return 0
+        if family not in self.FAMILIES:
+            return 1 if kind in IN else -1
+        own, address = self.own[family], address_of(line["address"], network)
+        if kind in IN:
+            # A token's own account of Solana is another address, and ours.
+            went_on = family == "evm" and line["transaction id"] in self._received
+            return -1 if went_on and address not in own | {""} else 1
+        if line["fee"]:  # the first line of a call: what it paid itself
+            return 0 if address in own else -1
+        if amount and not own and line["transaction id"] in self._calls:
             raise Unreadable(
                 f"it cannot be told whether Address {shown(line['address'])} is the wallet's own, "
                 "so that this came back from the call, or another, to which it went. Import the "
                 "file with the wallet's own address as the wallet."
             )
-        if kind in OUT:
-            return bool(own) and address == own
-        # A token's own account of Solana is another address, and ours.
-        return not (family == "evm" and own and address and address != own)
+        return 1 if address in own else -1
+
+    def _own_of(self, table: Table, options: Options, family: str) -> set[str]:
+        """Where the coin came in, or at least something did; the wallet's, if called after it.
+
+        Raises FileError where the coin came in at others alone.
+        """
+        received = [line for line in lines_of(table) if kind_of(line) in IN and "address" in line]
+        of_coin = [line for line in received if self._is_coin(line["amount unit"])]
+        found = {normalised(line["address"], family) for line in of_coin} - {""}
+        said = normalised(options.wallet, family)
+        if said and found and said not in found:
+            raise FileError(
+                f"The file's account received at {found.pop()}, and not at {said}. Import it with "
+                "that address as the wallet."
+            )
+        if family == "solana" or not found:
+            found |= {normalised(line["address"], family) for line in received} - {""}
+        return {said} if said else found
+
+    def _is_coin(self, unit: str) -> bool:
+        network = network_of_fee(unit, self.said)
+        return bool(network) and network == (self.network or network)
 
 
-def own_address(table: Table, options: Options, family: str) -> str:
-    """The one that the wallet is called after, or at which the file's account mostly received;
-    empty where that does not tell one."""
-    if own := normalised(options.wallet, family):
-        return own
-    found = Counter(
-        normalised(line.get("address", ""), family)
-        for line in lines_of(table)
-        if line["type"].upper() in IN
-    )
-    del found[""]
-    (_, most), (_, next_most) = [*found.most_common(2), ("", 0), ("", 0)][:2]
-    return found.most_common(1)[0][0] if most > next_most else ""
+def kind_of(line: Line) -> str:
+    return line["type"].upper()
 
 
 def new_row(record: Record, line: Line, account: Account) -> Row:
@@ -247,9 +262,9 @@ def new_row(record: Record, line: Line, account: Account) -> Row:
     amount, asset = _amount(line, network, account)
     fee = cells.amount(line["fee"], "Fee")
     timestamp = cells.unix_time(line["timestamp"], "Timestamp")
-    is_in = account.is_in(line, network)
+    way = account.way(line, network, amount)
     address, label = line["address"], line["label"]
-    return _row(record, line, timestamp, network, amount, asset, fee, is_in, address, label)
+    return _row(record, line, timestamp, network, amount, asset, fee, way, address, label)
 
 
 def old_row(record: Record, line: Line, zone: tzinfo, order: str, said: str) -> Row:
@@ -262,9 +277,9 @@ def old_row(record: Record, line: Line, zone: tzinfo, order: str, said: str) -> 
     paid = cells.amount(fee[1], "Fee") if fee else None
     timestamp = cells.written_time(line["date & time"], "Date & Time", zone, order)
     address = line["addresses"].split()[0] if len(line["addresses"].split()) == 1 else ""
-    is_in = line["type"].upper() in IN
+    way = 1 if kind_of(line) in IN else -1 if kind_of(line) in OUT else 0
     total = amount.copy_abs()
-    return _row(record, line, timestamp, network, total, NATIVE, paid, is_in, address, "")
+    return _row(record, line, timestamp, network, total, NATIVE, paid, way, address, "")
 
 
 def _amount(line: Line, network: str, account: Account) -> tuple[Decimal, AssetName]:
@@ -301,18 +316,18 @@ def _row(
     amount: Decimal,
     asset: AssetName,
     fee: Decimal | None,
-    is_in: bool,
+    way: int,
     address: str,
     label: str,
 ) -> Row:
-    kind = line["type"].upper()
+    kind = kind_of(line)
     if kind not in OUT | IN | MOVES_NOTHING:
         raise Unreadable(f"Type {shown(line['type'])} is not known. Please report it.")
-    is_out = kind in OUT | IN and not is_in
-    moved = amount if is_in else ZERO
-    if is_out and amount:
+    moved = amount if way > 0 else ZERO
+    if way < 0 and amount:
         moved = amount.copy_negate()
-    movements = [Movement(moved, asset, "transfer", address_of(address, network) if is_out else "")]
+    counterparty = address_of(address, network) if way < 0 else ""
+    movements = [Movement(moved, asset, "transfer", counterparty)]
     if fee and kind not in IN:
         movements.append(Movement(fee.copy_negate(), NATIVE, "fee"))
     labels, note = label_or_note(label, "Label")

@@ -10,7 +10,6 @@ from decimal import Decimal
 from contacts.addresses import AddressError, normalise
 from contacts.networks import NETWORKS
 from transactions.imports.formats import cells
-from transactions.imports.formats.cells import ZERO
 from transactions.imports.rows import AssetName, Movement, Rejected, Row
 
 # Where several networks have a coin of the name, the one that a wallet means by it.
@@ -82,8 +81,7 @@ def net_of_fee(
     """What moved where `value` is signed and has the fee of a spend in it."""
     if not fee or not value.is_signed():
         return [Movement(value, asset, "transfer", counterparty)]
-    # At most 16 digits, so the sum is exact.
-    moved = cells.number(f"{value + fee:f}", "The amount") or ZERO
+    moved = cells.total([value, fee], "The amount")
     return [
         Movement(moved, asset, "transfer", counterparty if moved else ""),
         Movement(fee.copy_negate(), asset, "fee"),
