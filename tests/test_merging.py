@@ -34,8 +34,16 @@ from contacts.models import Contact
 from transactions.exports import csv_file, json_lines
 from transactions.imports.importer import import_batch, import_staged, new_batch
 from transactions.imports.rows import AssetName
-from transactions.imports.undo import CannotUndo, undo
-from transactions.models import Asset, Entry, ImportBatch, Label, Transaction, Wallet
+from transactions.imports.undo import CannotUndo, plan_of, undo
+from transactions.models import (
+    Asset,
+    Entry,
+    ImportBatch,
+    Label,
+    TakenOffLabel,
+    Transaction,
+    Wallet,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -664,16 +672,49 @@ def test_label_that_a_person_took_off_stays_off_when_another_import_is_taken_bac
     assert not made.labels.exists()
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))))
+EXPECTED, PLAIN = row(moved(-1), fee("-0.002"), status="pending"), row(moved(-1))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_fee_that_was_expected_gives_way_to_the_one_that_was_paid(order: tuple[int, ...]) -> None:
-    files = [
-        row(moved(-1), fee("-0.002"), status="pending"),
-        row(moved(-1), fee("-0.001")),
-        row(moved(-1), fee("-0.0009")),
-    ]
-    for number in order:
+    files = [EXPECTED, PLAIN, row(moved(-1), fee("-0.001")), row(moved(-1), fee("-0.0009"))]
+    for number in (*order, *order):
         load(files[number])
     assert sorted(f"{one.amount:f}" for one in Entry.objects.all()) == ["-0.001", "-1"]
+
+
+@pytest.mark.parametrize("files", list(permutations([EXPECTED, PLAIN])))
+def test_fee_that_was_expected_stays_while_nobody_tells_another(files: tuple[Any, ...]) -> None:
+    for one in files:
+        load(one)
+    assert sorted(f"{one.amount:f}" for one in Entry.objects.all()) == ["-0.002", "-1"]
+    load(row(moved(-1), fee("-0.002")))
+    assert not Entry.objects.filter(is_expected=True).exists()
+    load(row(fee("-0.002"), status="pending"), row(moved(-1), fee("-0.003")))
+    assert sorted(f"{one.amount:f}" for one in Entry.objects.all()) == ["-0.003", "-1"]
+
+
+def test_label_that_a_person_took_off_is_asked_about_before_its_import_is_taken_back() -> None:
+    header = "Date,Received Amount,Received Currency,TxHash,Labels"
+    batch = bring_file(header, "2024-05-01 12:00,1,BTC,a,Rent", wallet="Kraken")
+    assert plan_of(batch).edited == []
+    made = Transaction.objects.get()
+    made.labels.clear()
+    assert plan_of(batch).edited == [made.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_labels_can_go_after_their_transaction_and_be_moved(psql: psycopg.Connection) -> None:
+    load(row(labels=("Rent", "Tax")))
+    rent, tax = Label.objects.get(name="Rent"), Label.objects.get(name="Tax")
+    psql.execute("DELETE FROM transactions_transactionlabel WHERE label_id = %s", [tax.pk])
+    psql.execute("UPDATE transactions_transactionlabel SET label_id = %s", [tax.pk])
+    assert [one.label for one in TakenOffLabel.objects.all()] == [rent]
+    with psql.transaction():
+        psql.execute("UPDATE transactions_importline SET transaction_id = NULL")
+        psql.execute("DELETE FROM transactions_transaction")
+        psql.execute("DELETE FROM transactions_transactionlabel")
+    assert not TakenOffLabel.objects.exists()
 
 
 def test_sum_of_a_fee_and_of_two_lines_that_moved_nothing_is_one_movement() -> None:

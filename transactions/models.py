@@ -465,6 +465,11 @@ class Entry(models.Model):
         editable=False,
         help_text="Of what is told less exactly: how many others a file tells beside it.",
     )
+    is_expected = models.BooleanField(
+        db_default=False,
+        editable=False,
+        help_text="A fee that was told while the transaction waited, and may be another.",
+    )
 
     class Meta:
         verbose_name_plural = "entries"

@@ -18,12 +18,20 @@ SYMBOLS = """
 """.replace("{NUMBER}", NUMBER)
 # A transaction on a chain pays one fee in a coin, which a file may tell in parts. Where two files
 # tell it differently, the higher one is it: the other lacks a part. What was told while it waited
-# was no more than expected.
+# was expected, and gives way to what was paid.
 TOLD_FEES = """
+    DELETE FROM told_movement m USING told_line l
+    WHERE l.line = m.line AND m.kind = 'fee' AND l.status = 'pending' AND EXISTS (
+        SELECT FROM told_line other JOIN told_movement paid ON paid.line = other.line
+        WHERE other.number = l.number AND other.status <> 'pending' AND paid.kind = 'fee'
+            AND (paid.wallet_id, paid.network, paid.code, paid.token_id, paid.asset_kind)
+                = (m.wallet_id, m.network, m.code, m.token_id, m.asset_kind)
+    );
+
     CREATE TEMP TABLE file_fee ON COMMIT DROP AS
         SELECT t.known_id, m.wallet_id, a.id AS asset_id, min(m.line) AS line,
             m.network, m.code, m.token_id, m.asset_kind, a.symbol,
-            bool_and(l.status = 'pending') AS is_expected, t.old_status = 'pending' AS was_expected,
+            bool_and(l.status = 'pending') AS is_expected,
             sum(m.amount) AS amount, array_agg(m.amount ORDER BY m.amount) AS parts
         FROM told_movement m
         JOIN told_line l ON l.line = m.line
@@ -31,11 +39,11 @@ TOLD_FEES = """
         JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
             AND a.token_id = m.token_id AND a.kind = m.asset_kind
         WHERE m.kind = 'fee' AND t.network IS NOT NULL AND t.known_id IS NOT NULL
-        GROUP BY t.known_id, t.old_status, m.wallet_id, a.id, m.network, m.code, m.token_id,
-            m.asset_kind;
+        GROUP BY t.known_id, m.wallet_id, a.id, m.network, m.code, m.token_id, m.asset_kind;
     ANALYZE file_fee;
     CREATE TEMP TABLE known_fee ON COMMIT DROP AS
-        SELECT e.transaction_id, e.wallet_id, e.asset_id, sum(e.amount) AS amount,
+        SELECT e.transaction_id, e.wallet_id, e.asset_id, bool_and(e.is_expected) AS is_expected,
+            sum(e.amount) AS amount,
             array_agg(e.amount ORDER BY e.amount) AS parts
         FROM transactions_entry e
         WHERE e.kind = 'fee' AND e.transaction_id IN (SELECT known_id FROM file_fee)
@@ -43,13 +51,14 @@ TOLD_FEES = """
     ANALYZE known_fee;
 
     CREATE TEMP TABLE told_fee ON COMMIT DROP AS
-    SELECT told.*, known.amount AS known_amount,
+    SELECT told.*, known.amount AS known_amount, known.is_expected AS was_expected,
+        told.parts <> known.parts AS is_other,
         (told.is_expected, told.amount, told.parts)
-            < (told.was_expected, known.amount, known.parts) AS is_better
+            < (known.is_expected, known.amount, known.parts) AS is_better
     FROM file_fee told JOIN known_fee known
         ON (known.transaction_id, known.wallet_id, known.asset_id)
             = (told.known_id, told.wallet_id, told.asset_id)
-    WHERE told.parts <> known.parts;
+    WHERE told.parts <> known.parts OR told.is_expected <> known.is_expected;
     ANALYZE told_fee;
 
     DELETE FROM transactions_entry e USING told_fee f
@@ -84,6 +93,7 @@ TOLD_ENTRIES = """
             m.kind::varchar AS kind, c.id AS counterparty_id,
             CASE WHEN undone.is_true THEN 0 ELSE m.amount END AS amount,
             undone.is_true AS is_undone,
+            m.kind = 'fee' AND l.status = 'pending' AS is_expected,
             c.id IS NULL AND m.kind = 'transfer' AND t.network IS NOT NULL AS has_no_side,
             CASE
                 WHEN m.kind <> 'transfer' OR t.network IS NULL OR undone.is_true THEN 0
@@ -120,7 +130,7 @@ TOLD_ENTRIES = """
 
     CREATE TEMP TABLE told_entry ON COMMIT DROP AS
     SELECT transaction_id, known_id, timestamp, line, position, wallet_id, asset_id, kind,
-        counterparty_id, amount, ordinal, beside
+        counterparty_id, amount, ordinal, beside, is_expected
     FROM numbered n
     WHERE (ordinal = 0 OR NOT is_undone) AND (n.known_id IS NULL OR NOT EXISTS (
         SELECT FROM transactions_entry e
@@ -347,9 +357,9 @@ COVER = """
 """.replace("{SYMBOLS}", SYMBOLS)
 ADD_ENTRIES = """
     INSERT INTO transactions_entry (transaction_id, timestamp, wallet_id, asset_id, amount, kind,
-        counterparty_id, ordinal, beside)
+        counterparty_id, ordinal, beside, is_expected)
     SELECT transaction_id, timestamp, wallet_id, asset_id, amount, kind, counterparty_id, ordinal,
-        beside
+        beside, coalesce(is_expected, false)
     FROM told_entry ORDER BY transaction_id, line, position
     ON CONFLICT DO NOTHING;
 """

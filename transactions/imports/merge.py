@@ -628,13 +628,13 @@ NOT_TAKEN = """
     INSERT INTO told_change
     SELECT line, 1500, concat('fee ', replace(known_amount::text, '-', '−'), ' → ',
         replace(amount::text, '-', '−'), ' ', symbol), 'changed'
-    FROM told_fee WHERE is_better;
+    FROM told_fee WHERE is_better AND is_other;
 
     INSERT INTO told_change
     SELECT line, 3002, concat('the fee ', replace(amount::text, '-', '−'), ' ', symbol,
         ' is not taken, since another source told more: ', replace(known_amount::text, '-', '−')),
         'conflict'
-    FROM told_fee WHERE NOT is_better;
+    FROM told_fee WHERE NOT is_better AND is_other AND is_expected <= was_expected;
 
     INSERT INTO told_change
     SELECT DISTINCT l.line, 3003, 'a source says that this transaction failed, so what this line '

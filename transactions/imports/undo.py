@@ -41,6 +41,8 @@ TOUCHED = """
     ) AS is_shared, t.is_edited OR EXISTS (
         SELECT FROM transactions_transactionlabel l
         WHERE l.transaction_id = t.id AND NOT l.is_imported
+    ) OR EXISTS (
+        SELECT FROM transactions_takenofflabel gone WHERE gone.transaction_id = t.id
     ) AS is_edited
     FROM transactions_transaction t WHERE t.id IN (
         SELECT transaction_id FROM transactions_importline
@@ -110,7 +112,8 @@ UNCOVERED = """
 
     CREATE TEMP TABLE told_entry (transaction_id bigint, known_id bigint, timestamp timestamptz,
         line integer, position integer, wallet_id bigint, asset_id bigint, kind varchar,
-        counterparty_id bigint, amount numeric, ordinal bigint, beside bigint) ON COMMIT DROP;
+        counterparty_id bigint, amount numeric, ordinal bigint, beside bigint, is_expected boolean)
+        ON COMMIT DROP;
 """
 # An import that is taken back keeps its lines' transactions where those stay as it told them, since
 # people have edited them.

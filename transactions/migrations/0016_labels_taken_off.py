@@ -10,23 +10,36 @@ KEEP = """
     CREATE FUNCTION transactions_keep_taken_off() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
     BEGIN
-        IF TG_OP = 'INSERT' THEN
-            DELETE FROM transactions_takenofflabel gone USING touched
-            WHERE (gone.transaction_id, gone.label_id) = (touched.transaction_id, touched.label_id);
-        ELSIF current_setting('txsite.importing', true) IS DISTINCT FROM 'on' THEN
+        IF TG_OP <> 'DELETE' THEN
+            DELETE FROM transactions_takenofflabel off USING put_on
+            WHERE (off.transaction_id, off.label_id) = (put_on.transaction_id, put_on.label_id);
+        END IF;
+        IF TG_OP <> 'INSERT' AND current_setting('txsite.importing', true) IS DISTINCT FROM 'on'
+        THEN
             INSERT INTO transactions_takenofflabel (transaction_id, label_id)
-            SELECT transaction_id, label_id FROM touched ON CONFLICT DO NOTHING;
+            SELECT off.transaction_id, off.label_id FROM taken_off off
+            JOIN transactions_transaction t ON t.id = off.transaction_id
+            JOIN transactions_label l ON l.id = off.label_id
+            WHERE NOT EXISTS (
+                SELECT FROM transactions_transactionlabel on_it
+                WHERE (on_it.transaction_id, on_it.label_id) = (off.transaction_id, off.label_id)
+            )
+            ON CONFLICT DO NOTHING;
         END IF;
         RETURN NULL;
     END $$;
     CREATE TRIGGER keep_taken_off AFTER DELETE ON transactions_transactionlabel
-        REFERENCING OLD TABLE AS touched
+        REFERENCING OLD TABLE AS taken_off
         FOR EACH STATEMENT EXECUTE FUNCTION transactions_keep_taken_off();
     CREATE TRIGGER keep_put_on AFTER INSERT ON transactions_transactionlabel
-        REFERENCING NEW TABLE AS touched
+        REFERENCING NEW TABLE AS put_on
+        FOR EACH STATEMENT EXECUTE FUNCTION transactions_keep_taken_off();
+    CREATE TRIGGER keep_moved AFTER UPDATE ON transactions_transactionlabel
+        REFERENCING OLD TABLE AS taken_off NEW TABLE AS put_on
         FOR EACH STATEMENT EXECUTE FUNCTION transactions_keep_taken_off();
 """
 FORGET = """
+    DROP TRIGGER keep_moved ON transactions_transactionlabel;
     DROP TRIGGER keep_put_on ON transactions_transactionlabel;
     DROP TRIGGER keep_taken_off ON transactions_transactionlabel;
     DROP FUNCTION transactions_keep_taken_off();
