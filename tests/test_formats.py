@@ -115,6 +115,8 @@ def test_account_is_asked_only_where_some_line_names_none() -> None:
 def test_network_of_tokens_alone_is_asked() -> None:
     text = sample("ledger-live.csv").decode()
     tokens = [line for n, line in enumerate(text.splitlines()) if n == 0 or "USDT" in line]
+    assert asked("\n".join(tokens) + "\n") == []  # Ethereum 1 is called after its network
+    tokens = [line.replace("Ethereum 1", "Savings") for line in tokens]
     [(option, choices)] = asked("\n".join(tokens) + "\n")
     assert option == "network"
     assert {"ethereum", "polygon"} <= set(choices)

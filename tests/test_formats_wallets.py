@@ -268,6 +268,10 @@ def test_ledger_account_is_on_the_network_that_it_is_called_after() -> None:
     assert found[""] == ["base", "arbitrum", "optimism", "ethereum", "ethereum"]
     assert found["linea"] == ["base", "arbitrum", "optimism", "ethereum", "linea"]
     assert {moved(row)[0][2] for row in rows(content, Options())} == {"native"}
+    received = content.replace(b"ETH,OUT,1.001,0.001", b"USDC,IN,5,")
+    assert [row.network for row in rows(received, Options(network="linea"))] == [
+        *("base", "arbitrum", "optimism", "ethereum", "linea")
+    ]
     told = reading(content, Options()).told
     assert told[0] == "Base 1 was read as an account on Base, after which it is called."
 
@@ -408,17 +412,19 @@ def test_token_that_is_called_as_a_coin_does_not_tell_the_network() -> None:
     lines = [
         f"2024-01-10T10:00:00.000Z,Confirmed,{told},,0x{number * 64},{account},{own},USD,1,1"
         for told, number, account in (
-            ("MATIC,IN,5", "1", "Ethereum 1"),
-            ("USDC,IN,7", "2", "Polygon 1"),
+            ("MATIC,IN,5", "1", "Savings"),
+            ("USDC,IN,7", "2", "Holidays"),
+            ("USDC,IN,8", "3", "Polygon 1"),
         )
     ]
     content = "\n".join([header, *lines]).encode()
     (question,) = questions(content, Options())
-    assert question.text.startswith("On which network are the tokens of Ethereum 1 and Polygon 1")
+    assert question.text.startswith("On which network are the tokens of Savings and Holidays")
     read = rows(content, Options(network="ethereum"))
     assert [(row.network, moved(row)) for row in read] == [
         ("ethereum", [("5", "transfer", "MATIC")]),
         ("ethereum", [("7", "transfer", "USDC")]),
+        ("polygon", [("8", "transfer", "USDC")]),
     ]
 
 

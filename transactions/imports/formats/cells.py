@@ -58,8 +58,8 @@ _year_first = re.compile(
 _money = re.compile(
     r"([+-]?) *([^\W\d_]{0,3}[^\w\s.,+-]?) *([+-]?) *([0-9][0-9,.]*(?:[eE]-?[0-9]+)?)"
 ).fullmatch
-_unit_behind = re.compile(r"(.*[0-9]) *([^\W\d_]+|[^\w\s.,()+-])").fullmatch
-_in_brackets = re.compile(r"\(([^()+-]*)\)").fullmatch
+_unit_behind = re.compile(r"(.*[0-9]\)?) *([^\W\d_]+|[^\w\s.,()+-])").fullmatch
+_in_brackets = re.compile(r"([^()0-9+-]*)\(([^()+-]*)\)").fullmatch
 _digits = re.compile(r"[0-9][0-9.,]*").search
 _with_comma = re.compile(r"(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)?(?:,[0-9]+)?").fullmatch
 _evm_txid = re.compile(r"0x[0-9a-f]{64}").fullmatch
@@ -168,14 +168,14 @@ def money(
     if text in UNKNOWN:
         return None
     plain = "".join("-" if _is_dash(one) else one for one in text)
-    if bracketed := _in_brackets(plain):
-        plain = f"-{bracketed[1]}"
     if behind := _unit_behind(plain):
         if behind[2].isalpha() and behind[2].upper() != currency.upper():
             raise Unreadable(
                 f"{column} {shown(text)} is not an amount of {currency or 'anything'}."
             )
         plain = behind[1] if behind[2].isalpha() else f"{behind[2]}{behind[1]}"
+    if bracketed := _in_brackets(plain):
+        plain = f"-{bracketed[1]}{bracketed[2]}"
     found = _money(plain)
     if not found or (found[1] and found[3]) or not _is_currency(found[2]):
         raise Unreadable(f"{column} {shown(text)} is not an amount. Write digits with a point.")

@@ -6,6 +6,7 @@ such as `Cold;eth`. A transfer between two wallets is one line with both. Delete
 Source: the column names in tools that read it.
 """
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -57,6 +58,10 @@ COLUMNS = {
 }
 
 
+# What a wallet is connected to, behind its name.
+_connection = re.compile(r";[\w-]+$").sub
+
+
 def columns(header: tuple[str, ...]) -> tuple[str, ...]:
     names = (name.casefold().removesuffix(" (read-only)") for name in header)
     return tuple(COLUMNS.get(name, name) for name in names)
@@ -77,7 +82,7 @@ def read_line(ambiguous: frozenset[str], line: Line, context: Context) -> Told:
     known = TAGS.get(tag.casefold().replace("_", " "), "")
     kind = known or TYPES.get(line["type"].casefold(), "")
     labels = (tag,) if tag and not known else ()
-    own, other = (line[name].partition(";")[0].strip() for name in ("from wallet", "to wallet"))
+    own, other = (_connection("", line[name]) for name in ("from wallet", "to wallet"))
     movements = swap(
         received,
         code(line["to currency"], ambiguous),

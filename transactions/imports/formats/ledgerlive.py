@@ -60,7 +60,7 @@ STATUSES: dict[str, Status] = {
 NAMES = {
     slug: {slug.replace("-", " "), network.name.casefold()}
     for slug, network in NETWORKS.items()
-    if network.symbol == "ETH"
+    if network.family == "evm"
 }
 EVM = tuple(slug for slug, network in NETWORKS.items() if network.family == "evm")
 
@@ -101,12 +101,7 @@ class OperationsFile:
                 record, line := line_of(record, table.header), network_in(line, known, options)
             ),
         )
-        told = [
-            f"{name} was read as an account on {NETWORKS[network].name}, after which it is called."
-            for (name, _), network in known.items()
-            if network != "ethereum" and network_called(name) == network
-        ]
-        return Reading(options, rows, told)
+        return Reading(options, rows, told_by_names(table, known))
 
 
 def networks_of(table: Table, options: Options) -> dict[tuple[str, str], str]:
@@ -130,9 +125,24 @@ def networks_of(table: Table, options: Options) -> dict[tuple[str, str], str]:
 
 
 def network_called(name: str) -> str:
-    """The network that an account such as `Base 1` is called after, of those with ETH as coin."""
+    """The network that an account such as `Base 1` is called after, of those of Ethereum's kind."""
     words = name.rstrip("0123456789 ").casefold()
     return next((slug for slug, names in NAMES.items() if words in names), "")
+
+
+def told_by_names(table: Table, known: dict[tuple[str, str], str]) -> list[str]:
+    """Which accounts' networks no coin tells, but their names."""
+    found = {}
+    for line in lines_of(table):
+        network = network_called(line["account name"])
+        coin = known.get(account_of(line), "")
+        is_open = not coin or (NETWORKS[coin].symbol == "ETH" and network != "ethereum")
+        if network and is_open and _is_evm(line["account xpub"]):
+            found[line["account name"]] = NETWORKS[network].name
+    return [
+        f"{name} was read as an account on {network}, after which it is called."
+        for name, network in found.items()
+    ]
 
 
 def account_of(line: Line) -> tuple[str, str]:
@@ -142,7 +152,9 @@ def account_of(line: Line) -> tuple[str, str]:
 def network_in(line: Line, known: dict[tuple[str, str], str], options: Options) -> str:
     is_evm = _is_evm(line["account xpub"])
     network = known.get(account_of(line), "")
-    return network or (options.network if is_evm else network_of(line["currency ticker"]))
+    if is_evm:
+        return network or network_called(line["account name"]) or options.network
+    return network or network_of(line["currency ticker"])
 
 
 def _is_evm(account: str) -> bool:

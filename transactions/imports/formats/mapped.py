@@ -102,7 +102,7 @@ def mapping_of(document: Any) -> Mapping:
             {str(key): str(value) for key, value in document["columns"].items()},
             str(document.get("decimal", ".")),
             str(document.get("date_order", "")),
-            str(document.get("currency", "")),
+            str(document.get("currency") or "").strip(),
         )
     except (AttributeError, KeyError, TypeError):
         raise FileError(
