@@ -35,6 +35,10 @@ ROTKI = {
     "zksync_lite": "evm",
     "btc": "bitcoin",
     "bch": "bitcoin-cash",
+    "bnb": "evm",
+    "matic": "evm",
+    "xdai": "evm",
+    "sol": "solana",
 }
 CHUNK = 1_000
 NAME, NOTE = NameField(max_length=MAX_NAME), NoteField(strip=False)

@@ -133,7 +133,6 @@ def test_network_of_tokens_alone_is_asked() -> None:
         ("btcpay.csv", "+00:00,0.25", '+00:00,"{}"'),
         ("coinbase.csv", "XRP,-60.5", 'XRP,"-{}"'),
         ("electrum.csv", "100,0.25", '100,"{}"'),
-        ("etherscan-page.csv", "Bob,0.456 ETH", 'Bob,"{} ETH"'),
         ("koinly.csv", "W1,500.0", 'W1,"{}"'),
         ("kraken.csv", "1000.0000,0.0000", '"{}",0.0000'),
         ("rotki-events.csv", "EUR,1000.00", 'EUR,"{}"'),

@@ -60,6 +60,13 @@ NAMES = {
         WHERE l.reason IS NULL
     """,
 }
+# Each line's labels, where some of them are `known` by other names.
+RENAMED = """
+        SELECT s.line, array_agg(coalesce(known.name, one.name) ORDER BY one.place) AS labels
+        FROM staged_line s CROSS JOIN unnest(s.labels) WITH ORDINALITY one (name, place)
+        LEFT JOIN known ON known.key = lower(one.name)
+        GROUP BY s.line HAVING count(known.key) > 0
+"""
 BY_NEW_NAMES = """
     WITH known AS (
         SELECT old.key, wallet.name FROM transactions_importbatch b,
@@ -75,11 +82,8 @@ BY_NEW_NAMES = """
         JOIN transactions_label label ON label.id = old.id::bigint
         WHERE b.id = %(batch)s AND lower(label.name) <> old.key
     )
-    UPDATE staged_line l SET labels = ARRAY(
-        SELECT coalesce(known.name, told.name) FROM unnest(l.labels) told (name)
-        LEFT JOIN known ON known.key = lower(told.name)
-    )
-    WHERE EXISTS (SELECT FROM known WHERE known.key IN (SELECT lower(unnest(l.labels))));
+    UPDATE staged_line l SET labels = renamed.labels FROM ({RENAMED}) renamed
+    WHERE l.line = renamed.line;
 
     WITH known AS (
         SELECT old.key, contact.name FROM transactions_importbatch b,
@@ -88,7 +92,7 @@ BY_NEW_NAMES = """
         WHERE b.id = %(batch)s AND lower(contact.name) <> old.key
     )
     UPDATE staged_line l SET contact = known.name FROM known WHERE lower(l.contact) = known.key;
-"""
+""".replace("{RENAMED}", RENAMED)
 # A name that no contact or label bears any more is what files called one before it was renamed,
 # also files that were taken back since.
 BY_LATER_NAMES = """
@@ -116,12 +120,9 @@ BY_LATER_NAMES = """
         JOIN transactions_label label ON label.id = old.id::bigint
         WHERE old.key IN (SELECT key FROM told) ORDER BY old.key, b.id DESC
     )
-    UPDATE staged_line l SET labels = ARRAY(
-        SELECT coalesce(known.name, told.name) FROM unnest(l.labels) told (name)
-        LEFT JOIN known ON known.key = lower(told.name)
-    )
-    WHERE EXISTS (SELECT FROM known WHERE known.key IN (SELECT lower(unnest(l.labels))));
-"""
+    UPDATE staged_line l SET labels = renamed.labels FROM ({RENAMED}) renamed
+    WHERE l.line = renamed.line;
+""".replace("{RENAMED}", RENAMED)
 
 _line_of_copy = re.compile(r"COPY \w+, line ([0-9]+)").search
 _one_line = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}").fullmatch

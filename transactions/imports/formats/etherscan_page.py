@@ -59,8 +59,7 @@ def amount_of(text: str) -> tuple[str, str]:
             f"Amount {shown(text)} is not of a network's own coin. Import the file of token "
             "transfers, which tells the contract."
         )
-    # Of wei there are no parts, so that no comma is before decimals.
-    value = cells.amount(found[1], "Amount", thousands=decimals == WEI)
+    value = cells.amount(found[1], "Amount", thousands=True)
     if value is None:
         raise Unreadable("Amount is empty. Export the file again.")
     return f"{value.scaleb(-decimals):f}" if value else "0", "" if decimals else found[2]

@@ -75,7 +75,7 @@ class TransactionsFile:
         found = []
         if not options.wallet:
             text = "Which wallet is the file of? Give it a name, such as Trezor."
-            own = Account(table, options).own["evm"]
+            own = Account(table, options).own.get("evm", set())
             if own:
                 text += " An account of Ethereum or the like is best called by its address."
             suggestion = own.pop() if len(own) == 1 else ""
@@ -154,9 +154,9 @@ def times_of(table: Table) -> list[str]:
     return [line.get("date & time", "") for line in lines_of(table)]
 
 
-def network_of_fees(table: Table, said: str) -> str:
-    """The network that all fees of the file are of; empty where there is none, or several."""
-    found = {network_of_fee(line.get("fee unit", ""), said) for line in lines_of(table)} - {""}
+def network_of_units(units: set[str], said: str) -> str:
+    """The network that fees in these units are of; empty where there is none, or several."""
+    found = {network_of_fee(unit, said) for unit in units} - {""}
     return found.pop() if len(found) == 1 else ""
 
 
@@ -166,7 +166,7 @@ def network_of_fee(unit: str, said: str) -> str:
 
 def coin_without_network(table: Table) -> str:
     """The ticker of a coin that can be a token of Ethereum as well, in a file without fees."""
-    if is_oldest(table) or network_of_fees(table, ""):
+    if is_oldest(table) or network_of_units({line["fee unit"] for line in lines_of(table)}, ""):
         return ""
     units = (line["amount unit"] for line in lines_of(table) if not line["fee unit"])
     return next((one for one in units if network_of(one) in OTHER_EVM), "")
@@ -180,11 +180,16 @@ class Account:
 
     def __init__(self, table: Table, options: Options) -> None:
         self.said = options.network
-        self.network = network_of_fees(table, self.said) or self.said
         self.units = {line.get("fee unit", "").upper() for line in lines_of(table)}
-        self.own = {family: self._own_of(table, options, family) for family in self.FAMILIES}
+        self.network = network_of_units(self.units, self.said) or self.said
+        self.own: dict[str, set[str]] = {}
         self._calls: set[str] = set()  # that sent
         self._received: set[str] = set()  # at an own address, among others
+        for family in self.FAMILIES:
+            if not self.network or NETWORKS[self.network].family == family:
+                self.own[family] = self._own_of(table, options, family)
+        if not self.own:
+            return
         lines = (one for one in lines_of(table) if "address" in one)
         for (txid, kind), alike in groupby(
             lines, lambda one: (one["transaction id"], kind_of(one))
@@ -192,7 +197,7 @@ class Account:
             addresses = [line["address"] for line in alike]
             if len(addresses) > 1 and kind in OUT:
                 self._calls.add(txid)
-            elif len(addresses) > 1 and self.own["evm"].intersection(
+            elif len(addresses) > 1 and self.own.get("evm", set()).intersection(
                 normalised(one, "evm") for one in addresses
             ):
                 self._received.add(txid)
@@ -202,7 +207,7 @@ class Account:
         kind, family = kind_of(line), NETWORKS[network].family
         if kind not in OUT | IN:
             return 0
-        if family not in self.FAMILIES:
+        if family not in self.own:
             return 1 if kind in IN else -1
         own, address = self.own[family], address_of(line["address"], network)
         if kind in IN:
