@@ -731,3 +731,19 @@ def test_token_that_is_called_as_a_currency_is_the_one_of_its_contract() -> None
     named = replace(USDC, symbol="GEL", name="Gelato")
     files = {"a": [row(moved(-5, named))], "c": [row(moved(-5, coin("GEL"), ""))]}
     assert len(in_every_order(files)) == 1
+
+
+def test_name_that_is_given_to_another_since_is_not_what_the_file_means() -> None:
+    header = "Date,Received Amount,Received Currency,TxHash,Labels,Contact,Method"
+    line = "2024-05-0{} 12:00,1,BTC,{},{},{},{}"
+    bring_file(header, line.format(1, "a", "Rent", "Bob", ""), wallet="Kraken")
+    Label.objects.update(name="Flat")
+    Contact.objects.update(name="Alan")
+    bring_file(header, line.format(2, "b", "Rent", "Bob", ""), wallet="Kraken")
+    third = bring_file(header, line.format(2, "b", "", "", "buy"), wallet="Kraken")
+    Label.objects.create(name="Rent")
+    Contact.objects.create(name="Bob")
+    undo(third)
+    made = Transaction.objects.get(external_id="b")
+    assert [label.name for label in made.labels.all()] == ["Flat"]
+    assert made.contact == Contact.objects.get(name="Alan")

@@ -36,6 +36,7 @@ TABLES = """
         number integer, family text, address text, name text, slug text, reason text,
         id bigint, venue text, told text
     ) ON COMMIT DROP;
+    CREATE TEMP TABLE called_anew (kind text, key text, name text, id bigint) ON COMMIT DROP;
 """
 COPY_LINES = "COPY staged_line FROM STDIN"
 COPY_MOVEMENTS = "COPY staged_movement FROM STDIN"
@@ -53,21 +54,16 @@ NAMES = {
         SELECT DISTINCT lower(told.name), label.id
         FROM staged_line l, unnest(l.labels) told (name), transactions_label label
         WHERE l.reason IS NULL AND lower(label.name) = lower(told.name)
+        UNION ALL SELECT key, id FROM called_anew WHERE kind = 'label'
     """,
     "contact": """
         SELECT DISTINCT lower(l.contact), contact.id
         FROM staged_line l JOIN contacts_contact contact ON lower(contact.name) = lower(l.contact)
         WHERE l.reason IS NULL
+        UNION ALL SELECT key, id FROM called_anew WHERE kind = 'contact'
     """,
 }
-# Each line's labels, where some of them are `known` by other names.
-RENAMED = """
-        SELECT s.line, array_agg(coalesce(known.name, one.name) ORDER BY one.place) AS labels
-        FROM staged_line s CROSS JOIN unnest(s.labels) WITH ORDINALITY one (name, place)
-        LEFT JOIN known ON known.key = lower(one.name)
-        GROUP BY s.line HAVING count(known.key) > 0
-"""
-BY_NEW_NAMES = """
+WALLETS_BY_NEW_NAMES = """
     WITH known AS (
         SELECT old.key, wallet.name FROM transactions_importbatch b,
             jsonb_each_text(b.names -> 'wallet') old (key, id)
@@ -75,54 +71,44 @@ BY_NEW_NAMES = """
         WHERE b.id = %(batch)s AND wallet.name <> '' AND lower(wallet.name) <> old.key
     )
     UPDATE staged_wallet w SET name = known.name FROM known WHERE lower(w.name) = known.key;
-
-    WITH known AS (
-        SELECT old.key, label.name FROM transactions_importbatch b,
-            jsonb_each_text(b.names -> 'label') old (key, id)
-        JOIN transactions_label label ON label.id = old.id::bigint
-        WHERE b.id = %(batch)s AND lower(label.name) <> old.key
-    )
-    UPDATE staged_line l SET labels = renamed.labels FROM ({RENAMED}) renamed
-    WHERE l.line = renamed.line;
-
-    WITH known AS (
-        SELECT old.key, contact.name FROM transactions_importbatch b,
-            jsonb_each_text(b.names -> 'contact') old (key, id)
-        JOIN contacts_contact contact ON contact.id = old.id::bigint
-        WHERE b.id = %(batch)s AND lower(contact.name) <> old.key
-    )
-    UPDATE staged_line l SET contact = known.name FROM known WHERE lower(l.contact) = known.key;
-""".replace("{RENAMED}", RENAMED)
-# A name that no contact or label bears any more is what files called one before it was renamed,
-# also files that were taken back since.
-BY_LATER_NAMES = """
-    WITH told AS MATERIALIZED (
-        SELECT DISTINCT lower(contact) AS key FROM staged_line l
-        WHERE contact <> '' AND reason IS NULL AND NOT EXISTS (
-            SELECT FROM contacts_contact bears WHERE lower(bears.name) = lower(l.contact)
+"""
+# What this import called something that is called otherwise now; and what nothing is called any
+# more, but another import, be it taken back since, called something so.
+RENAMED = """
+    INSERT INTO called_anew
+    WITH unknown AS MATERIALIZED (
+        SELECT DISTINCT lower(told.name) AS key FROM staged_line l, {told} told (name)
+        WHERE l.reason IS NULL AND NOT EXISTS (
+            SELECT FROM {table} bears WHERE lower(bears.name) = lower(told.name)
         )
-    ), known AS (
-        SELECT DISTINCT ON (old.key) old.key, contact.name
-        FROM transactions_importbatch b, jsonb_each_text(b.names -> 'contact') old (key, id)
-        JOIN contacts_contact contact ON contact.id = old.id::bigint
-        WHERE old.key IN (SELECT key FROM told) ORDER BY old.key, b.id DESC
     )
-    UPDATE staged_line l SET contact = known.name FROM known WHERE lower(l.contact) = known.key;
-
-    WITH told AS MATERIALIZED (
-        SELECT DISTINCT lower(one.name) AS key FROM staged_line l, unnest(l.labels) one (name)
-        WHERE reason IS NULL AND NOT EXISTS (
-            SELECT FROM transactions_label bears WHERE lower(bears.name) = lower(one.name)
-        )
-    ), known AS MATERIALIZED (
-        SELECT DISTINCT ON (old.key) old.key, label.name
-        FROM transactions_importbatch b, jsonb_each_text(b.names -> 'label') old (key, id)
-        JOIN transactions_label label ON label.id = old.id::bigint
-        WHERE old.key IN (SELECT key FROM told) ORDER BY old.key, b.id DESC
-    )
-    UPDATE staged_line l SET labels = renamed.labels FROM ({RENAMED}) renamed
-    WHERE l.line = renamed.line;
-""".replace("{RENAMED}", RENAMED)
+    SELECT DISTINCT ON (old.key) '{kind}', old.key, known.name, known.id
+    FROM transactions_importbatch b, jsonb_each_text(b.names -> '{kind}') old (key, id)
+    JOIN {table} known ON known.id = old.id::bigint
+    WHERE b.id = %(batch)s AND lower(known.name) <> old.key
+        OR old.key IN (SELECT key FROM unknown)
+    ORDER BY old.key, b.id = %(batch)s DESC, b.id DESC;
+"""
+LABELS_BY_NEW_NAMES = """
+    UPDATE staged_line l SET labels = told.labels FROM (
+        SELECT s.line, array_agg(coalesce(called_anew.name, one.name) ORDER BY one.place) AS labels
+        FROM staged_line s CROSS JOIN unnest(s.labels) WITH ORDINALITY one (name, place)
+        LEFT JOIN called_anew ON called_anew.kind = 'label' AND called_anew.key = lower(one.name)
+        GROUP BY s.line HAVING count(called_anew.key) > 0
+    ) told
+    WHERE l.line = told.line;
+"""
+CONTACTS_BY_NEW_NAMES = """
+    UPDATE staged_line l SET contact = called_anew.name FROM called_anew
+    WHERE called_anew.kind = 'contact' AND lower(l.contact) = called_anew.key;
+"""
+BY_NEW_NAMES = (
+    WALLETS_BY_NEW_NAMES,
+    RENAMED.format(kind="label", told="unnest(l.labels)", table="transactions_label"),
+    LABELS_BY_NEW_NAMES,
+    RENAMED.format(kind="contact", told="unnest(ARRAY[l.contact])", table="contacts_contact"),
+    CONTACTS_BY_NEW_NAMES,
+)
 
 _line_of_copy = re.compile(r"COPY \w+, line ([0-9]+)").search
 _one_line = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}").fullmatch
@@ -149,8 +135,8 @@ def names_of(cursor: CursorWrapper) -> dict[str, dict[str, int]]:
 
 
 def call_by_new_names(cursor: CursorWrapper, batch_id: int) -> None:
-    """Where people renamed what this batch, or another, has named before."""
-    run(cursor, {"batch": batch_id}, BY_NEW_NAMES, BY_LATER_NAMES)
+    """Where people called_anew what this batch, or another, has named before."""
+    run(cursor, {"batch": batch_id}, *BY_NEW_NAMES)
 
 
 class Staging:

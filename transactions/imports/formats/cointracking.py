@@ -96,7 +96,7 @@ def read_line(has_commas: bool, has_points: bool, line: Line, context: Context) 
     bought, sold, fee = (
         cells.amount(text, name.title(), thousands=has_points) for name, text in written.items()
     )
-    labels = [line[name] for name in ("group",) if line.get(name)]
+    labels = [line["group"]] if line.get("group") else []
     return Told(
         context.time(line["date"], "Date"),
         swap(

@@ -388,7 +388,7 @@ class ExplorerFile:
     file says what was moved, and the addresses tell which way. `coin_of` finds the symbol of the
     coin that the file's amounts are in, where it tells. With `lacks_data_fee` the fees are without
     what rollups take for data. With `has_waiting` what is in no block yet is shown without a time.
-    what rollups take for data. `unnamed` are the columns that lines have beyond their header.
+    `unnamed` are the columns that lines have beyond their header.
     """
 
     name: str
