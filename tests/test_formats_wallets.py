@@ -190,6 +190,22 @@ def test_own_address_is_where_the_coin_came_in() -> None:
         rows(trezor_lines(*lines[:1]), replace(options, wallet=ROUTER))
 
 
+@pytest.mark.parametrize("wallet", ["Mine", "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"])
+def test_token_comes_back_to_its_own_account_of_solana(wallet: str) -> None:
+    own, of_token = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T", "1" * 32
+    swap = f"SENT,{'7' * 88},{{}},,{{}},,"
+    lines = [
+        f"RECV,{'5' * 88},,,{own},,2,SOL,,",
+        f"RECV,{'6' * 88},,,{of_token},,9,USDC,,",
+        swap.format("0.000005,SOL,So11111111111111111111111111111111111111112", "1,SOL"),
+        swap.format(f",,{of_token}", "150,USDC"),
+        swap.format(f",,{own}", "0.25,SOL"),
+    ]
+    options = replace(FORMAT_OPTIONS["wallets"], wallet=wallet)
+    told = [moved(row)[0][0] for row in rows(trezor_lines(*lines), options)]
+    assert told == ["2", "9", "-1", "150", "0.25"]
+
+
 def test_output_that_pays_nobody_has_the_fee() -> None:
     header = sample("trezor.csv").splitlines()[0].decode()
     start = f"1714564800,,,SENT,{'2' * 64}"

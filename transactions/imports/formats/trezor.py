@@ -229,18 +229,21 @@ class Account:
 
         Raises FileError where the coin came in at others alone.
         """
-        received = [line for line in lines_of(table) if kind_of(line) in IN and "address" in line]
-        of_coin = [line for line in received if self._is_coin(line["amount unit"])]
-        found = {normalised(line["address"], family) for line in of_coin} - {""}
+        of_coin, of_any = set(), set()
+        for line in lines_of(table):
+            if kind_of(line) in IN and (address := normalised(line.get("address", ""), family)):
+                of_any.add(address)
+                if self._is_coin(line["amount unit"]):
+                    of_coin.add(address)
         said = normalised(options.wallet, family)
-        if said and found and said not in found:
+        if said and of_coin and said not in of_coin:
             raise FileError(
-                f"The file's account received at {found.pop()}, and not at {said}. Import it with "
+                f"The file's account received at {min(of_coin)}, and not at {said}. Import it with "
                 "that address as the wallet."
             )
-        if family == "solana" or not found:
-            found |= {normalised(line["address"], family) for line in received} - {""}
-        return {said} if said else found
+        if family == "solana":  # of which each token has an account of its own
+            return of_any | ({said} if said else set())
+        return {said} if said else of_coin or of_any
 
     def _is_coin(self, unit: str) -> bool:
         network = network_of_fee(unit, self.said)
