@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from html import unescape
 from io import BytesIO, StringIO
 from typing import Any
 
@@ -271,3 +273,13 @@ def test_amounts_are_exact_in_every_format() -> None:
         assert amount in "".join(FORMATS[name].make(Transaction.objects.all()))
     book = load_workbook(BytesIO(b"".join(FORMATS["xlsx"].make(Transaction.objects.all()))))
     assert amount in [cell.value for row in book.active for cell in row]
+
+
+def test_a_list_that_was_counted_exactly_can_be_downloaded(viewer: Client) -> None:
+    make_transaction(labels=[make_label("Rent")])
+    page = viewer.get("/transactions/?label=Rent&count=exact&per_page=20&sort=time").content
+    links = re.findall(r'href="(/transactions/export/[^"]+)"', page.decode())
+    assert [viewer.get(unescape(link)).status_code for link in links] == [200] * len(FORMATS)
+    assert all("label=Rent" in link for link in links)
+    # As does whoever puts the list's own query there.
+    assert viewer.get("/transactions/export/?count=exact&format=csv").status_code == 200

@@ -28,7 +28,7 @@ from transactions.models import Transaction
 from txsite.freshness.middleware import snapshot
 
 # A list's address may say where its reader stood; an export is of the whole list.
-PLACE = ("sort", "per_page", "cursor", "min_revision")
+PLACE = ("sort", "per_page", "cursor", "count", "min_revision")
 
 
 class CannotExport(ValueError):

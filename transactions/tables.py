@@ -56,12 +56,16 @@ class Addresses:
     def filtered(self, name: str, value: str) -> str:
         return f"{self.list}?{name}={quote_plus(value)}"
 
-    def of(self, name: str, pk: int) -> str:
-        """The page `name` of the row with this id."""
+    def around(self, name: str) -> tuple[str, str]:
+        """What stands before and after the id in the address of a page `name`."""
         if name not in self.patterns:
             before, _, after = reverse(name, args=[0]).rpartition("0")
             self.patterns[name] = before, after
-        before, after = self.patterns[name]
+        return self.patterns[name]
+
+    def of(self, name: str, pk: int) -> str:
+        """The page `name` of the row with this id."""
+        before, after = self.around(name)
         return f"{before}{pk}{after}"
 
 
@@ -86,7 +90,7 @@ class TransactionTable(ListTable):
         super().__init__(rows, *args, **kwargs)
         self.listed, self.can_edit = rows, can_edit
         self.addresses = Addresses()
-        self.drawn: dict[tuple[str, Any], str] = {}
+        self.drawn: dict[tuple[str, Any], Any] = {}
 
     def body(self) -> SafeString:
         cells: list[tuple[str, Callable[[Listed], str]]] = [
@@ -102,7 +106,7 @@ class TransactionTable(ListTable):
                 yield f"{head}{draw(row)}</td>\n"
             yield "</tr>"
 
-    def once(self, kind: str, key: Any, draw: Callable[[Any], str], value: Any) -> str:
+    def once(self, kind: str, key: Any, draw: Callable[[Any], Any], value: Any) -> Any:
         """What `draw` makes of the value, which is the same for the same key."""
         known = self.drawn.get((kind, key))
         if known is None:
@@ -204,15 +208,18 @@ class TransactionTable(ListTable):
         """A link to the form, which script opens in place."""
         if not self.can_edit:
             return ""
-        told = self.once("edit", row.pk, self.told_briefly, row)
-        return (
-            f'<a class="edit" href="{self.addresses.of(f"transaction-{what}", row.pk)}" '
-            f'data-edit="{what}" aria-label="Edit {what} of {told}">'
-            '<span aria-hidden="true">✎</span></a>'
-        )
+        begin, middle = self.once("edit", what, self.edit_parts, what)
+        time = row.timestamp.isoformat(" ", "minutes")[:16]
+        kind = self.once("type", row.type, escape, row.type_title.lower())
+        return f'{begin}{row.pk}{middle}{kind} {time}"><span aria-hidden="true">✎</span></a>'
 
-    def told_briefly(self, row: Listed) -> str:
-        return f"{escape(row.type_title.lower())} {row.timestamp:%Y-%m-%d %H:%M}"
+    def edit_parts(self, what: str) -> tuple[str, str]:
+        """Of a link to a form: what stands before the row's id, and between that and its name."""
+        before, after = self.addresses.around(f"transaction-{what}")
+        return (
+            f'<a class="edit" href="{before}',
+            f'{after}" data-edit="{what}" aria-label="Edit {what} of ',
+        )
 
     def draw_transaction(self, row: Listed) -> str:
         known = row.name

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
@@ -50,6 +51,8 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
     is_valid = place.is_valid() and filterset.is_valid()
     page = page_of(filterset, place) if is_valid else Page([], None, None)
     parts = told(request.GET)
+    asked = place.without(*place.fields)
+    export = f"{reverse('transaction-export')}?{asked}{'&' if asked else ''}"
     context = {
         "filter": filterset,
         "place": place,
@@ -67,7 +70,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
         "types": TYPE_OPTIONS,
         "statuses": STATUS_OPTIONS,
         "directions": DIRECTION_OPTIONS,
-        "downloads": [(name, one.title) for name, one in FORMATS.items()],
+        "downloads": [(f"{export}format={name}", one.title) for name, one in FORMATS.items()],
     }
     return render(request, "transactions/list.html", context, status=200 if is_valid else 400)
 

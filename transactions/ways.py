@@ -31,6 +31,7 @@ from transactions.conditions import (
     wanted,
 )
 from transactions.models import AmountField, TransactionLabel, Wallet
+from txsite.prepared import fetch_values
 from txsite.tables import Ordering, Place, beyond
 
 MAX_WAYS = 50
@@ -102,7 +103,7 @@ class TimeRows:
         self, ordering: Ordering, place: Place | None, *, ascending: bool, limit: int
     ) -> list[Found]:
         parts = [way.first(place, ascending=ascending, limit=limit) for way in self.ways]
-        found = {Found(*row) for row in together(parts)}
+        found = {Found(*row) for row in fetch_values(together(parts))}
         return sorted(found, reverse=not ascending)[:limit]
 
     def count(self, limit: int | None) -> int:
@@ -142,7 +143,7 @@ class SumRows:
             rows = rows.filter(beyond(place, key, ascending=ascending))
         sign = "" if ascending else "-"
         in_order = rows.order_by(*(f"{sign}{name}" for name in key))[:limit]
-        return [Found(*row) for row in in_order.values_list(*key)]
+        return [Found(*row) for row in fetch_values(in_order.values_list(*key))]
 
     def count(self, limit: int | None) -> int:
         return TimeRows(by_time(self.asked)).count(limit)

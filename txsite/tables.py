@@ -9,10 +9,11 @@ import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Protocol
+from urllib.parse import urlencode
 
 import django_tables2
 from django import forms
@@ -78,11 +79,23 @@ class Place:
 
 @dataclass(frozen=True)
 class Page:
-    """The rows of a page, in order, and the cursors of its neighbours."""
+    """The rows of a page, in order, and the cursors of its neighbours.
+
+    `rest` is what else the list's URL holds, as a query.
+    """
 
     rows: list[Any]
     previous: str | None
     next: str | None
+    rest: str = ""
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The first and the last page of the list, and those beside this one."""
+        begin = f"?{self.rest}&" if self.rest else "?"
+        cursors = {"previous": self.previous, "next": self.next, "last": LAST}
+        links = {name: f"{begin}cursor={cursor}" for name, cursor in cursors.items()}
+        return {"first": f"?{self.rest}", **links}
 
 
 @dataclass(frozen=True)
@@ -306,7 +319,13 @@ class ListForm(forms.Form):
         """The page that the URL asks for; only after `is_valid()`."""
         rows = QuerySetRows(rows) if isinstance(rows, QuerySet) else rows
         sort, place = self.cleaned_data["sort"], self.cleaned_data.get("place")
-        return read_page(rows, sort, self.ordering, place, self.per_page_value)
+        page = read_page(rows, sort, self.ordering, place, self.per_page_value)
+        return replace(page, rest=self.without("cursor"))
+
+    def without(self, *names: str) -> str:
+        """The URL's query but for these parameters."""
+        pairs = ((name, values) for name, values in self.query.lists() if name not in names)
+        return urlencode(list(pairs), doseq=True)
 
 
 class FixedColumn(django_tables2.Column):
@@ -352,10 +371,8 @@ class ListTable(django_tables2.Table):
 
     def head(self) -> SafeString:
         """The column heads; a click asks for the same list in another order."""
-        rest = self.place.query.copy() if self.place is not None else QueryDict(mutable=True)
-        for name in ("sort", "cursor"):
-            rest.pop(name, None)
-        link = f"?{rest.urlencode()}&" if rest else "?"
+        rest = self.place.without("sort", "cursor") if self.place is not None else ""
+        link = f"?{rest}&" if rest else "?"
         heads = (self.head_of(column, link) for column in self.columns)
         return mark_safe("".join(heads))  # noqa: S308 (every value is escaped)
 
