@@ -291,6 +291,27 @@ def test_call_in_the_callers_own_name_moves_nothing_in_csv_either() -> None:
     assert moved(first) == [("0", "transfer", "native")]
 
 
+def test_fee_beside_a_call_is_its_transactions() -> None:
+    header, *lines = sample("blockscout-internal.csv").decode().splitlines()
+    content = "\r\n".join([f"{header},Fee", *(f"{line},21000000" for line in lines)]).encode()
+    known, table = open_table(BytesIO(content), "export.csv")
+    assert known.name == "blockscout-internal"
+    records = known.read(table, FORMAT_OPTIONS["explorers"]).records
+    assert [moved(row) for row in records if isinstance(row, Row)] == [
+        [("0.25", "transfer", "native")],
+        [("0", "transfer", "native")],
+    ]
+
+
+def test_decimals_of_a_token_may_stand_there_twice() -> None:
+    lines = [line.split(",") for line in sample("blockscout-tokens.csv").decode().splitlines()]
+    text = "\r\n".join(",".join([*cells[:9], cells[7], *cells[9:]]) for cells in lines)
+    assert "TokenDecimals,TokenSymbol,TokenDecimals,TokensTransferred" in text
+    first, _ = records(text.encode(), FORMAT_OPTIONS["explorers"])
+    assert isinstance(first, Row)
+    assert moved(first) == [("1.234567", "transfer", "CUP")]
+
+
 def test_answer_of_nothing_but_contract_creations_is_recognised() -> None:
     created = {"hash": f"0x{'c' * 40}"}
     only = sent(to=None, created_contract=created, value="0")

@@ -3,7 +3,7 @@
 Of an address there are transactions, token transfers and internal transactions. Amounts and fees
 are in the smallest unit, and the column `UnixTimestamp` has a date. A fee can read `Max of 123`,
 which is none yet. A list of what was of one kind alone has fewer columns. Source: Blockscout's
-documentation and recorded answers.
+documentation and code, and recorded answers.
 """
 
 from collections.abc import Callable, Iterable
@@ -63,6 +63,7 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
         if set(theirs) & set(header)
     }
     is_token = "contract" in places
+    is_call = "call" in places  # whose fee is a part of its transaction's
 
     def line_of(record: list[str]) -> Line:
         found = {
@@ -76,7 +77,7 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
             "unix": found["unix"].replace(".000000Z", "Z"),
             "contract": found.get("contract" if is_token else "created", ""),
             "amount": amount_of(found, is_token=is_token),
-            "fee": scaled(fee, str(WEI), "Fee") if is_paid(fee, found) else "",
+            "fee": scaled(fee, str(WEI), "Fee") if not is_call and is_paid(fee, found) else "",
             "method": found.get("method", "")[:200],
         }
         if found.get("call_type", "").casefold() in WITHOUT_VALUE:
@@ -153,7 +154,7 @@ INTERNAL = file(
     "blockscout-internal",
     "Blockscout: internal transactions",
     frozenset(SIDES | {"value", "call"}),
-    frozenset({"contract", "fee"}),
+    frozenset({"contract"}),
     internal_row,
 )
 TOKENS = file(
@@ -162,4 +163,5 @@ TOKENS = file(
     frozenset(SIDES | {"contract", "transferred"}),
     frozenset({"value"}),
     token_row,
+    repeats_columns=True,  # TokenDecimals, both times the same
 )

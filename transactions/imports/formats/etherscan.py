@@ -404,6 +404,7 @@ class ExplorerFile:
     lacks_data_fee: bool = False
     has_waiting: bool = False
     unnamed: tuple[str, ...] = ()
+    repeats_columns: bool = False
 
     def matches(self, header: tuple[str, ...]) -> bool:
         columns = set(self.columns(header))
