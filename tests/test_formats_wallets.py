@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from files import (
+    ALICE,
     FORMAT_OPTIONS,
     moved,
     questions,
@@ -387,8 +388,10 @@ def test_ledger_live_pays_no_fee_that_is_more_than_what_went_out() -> None:
     ("kind", "told"),
     [
         ("NFT_IN", [("0", "transfer", "native")]),
-        ("NFT_OUT", [("0", "transfer", "native"), ("-0.001", "fee", "native")]),
-        ("DELEGATE", [("0", "transfer", "native"), ("-0.001", "fee", "native")]),
+        ("NFT_OUT", [("0", "transfer", "native")]),
+        ("STAKE", [("0", "transfer", "native"), ("-0.001", "fee", "native")]),
+        ("WITHDRAW_UNBONDED", [("0", "transfer", "native"), ("-0.001", "fee", "native")]),
+        ("BURN", [("-0.001", "transfer", "native"), ("-0.001", "fee", "native")]),
         ("WITHDRAW", None),
     ],
 )
@@ -402,6 +405,39 @@ def test_what_an_operation_of_ledger_live_moves_depends_on_its_type(
         assert "Operation Type 'WITHDRAW' is not known" in reasons(content, Options())[0]
     else:
         assert moved(rows(content, Options())[0]) == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "status", "moves"),
+    [
+        ("DELEGATE", "0.000005", "Confirmed", "0"),
+        ("OPT_IN", "0.00204428", "Confirmed", "-0.00203928"),
+        ("OPT_IN", "0.00204428", "Failed", "0"),
+        ("OPT_OUT", "-0.00203428", "Confirmed", "0.00203928"),
+    ],
+)
+def test_deposit_of_an_operation_of_ledger_live_goes_out_and_comes_back(
+    kind: str, amount: str, status: str, moves: str
+) -> None:
+    header = sample("ledger-live.csv").splitlines()[0].decode()
+    line = f"2024-01-10T10:00:00.000Z,{status},SOL,{kind},{amount},0.000005,{'5' * 88},Solana 1,S"
+    (row,) = rows(f"{header}\n{line},USD,1,1\n".encode(), Options())
+    assert moved(row) == [(moves, "transfer", "native"), ("-0.000005", "fee", "native")]
+
+
+@pytest.mark.parametrize(
+    ("line", "id_"),
+    [(1, "libcore:1:bitcoin:xpub6CabcdEF:native_segwit"), (3, f"ethereumjs:2:ethereum:{ALICE}:")],
+)
+def test_oldest_files_of_ledger_live_are_of_the_same_accounts(line: int, id_: str) -> None:
+    old, new = [], []
+    for cells in (one.split(",") for one in sample("ledger-live.csv").decode().splitlines()):
+        new.append(",".join(cells))
+        account = "Account id" if cells[8] == "Account xpub" else id_
+        old.append(",".join([cells[0], *cells[2:8], account]))
+    (was,) = rows("\r\n".join([old[0], old[line]]).encode(), Options())
+    (now,) = rows("\r\n".join([new[0], new[line]]).encode(), Options())
+    assert replace(was, raw="") == replace(now, raw="")
 
 
 def test_what_several_outputs_brought_in_came_in_at_once() -> None:

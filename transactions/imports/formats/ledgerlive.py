@@ -2,8 +2,9 @@
 
 Each line names its account, by a name that need not be unique and an extended public key that is;
 of an account of addresses it is the address. What went out has the fee in it; the fee beside what
-came in is the sender's. A token's fee is a `FEES` line of the account; its contract is not told.
-Times are ISO in UTC. Source: files that people published, and Ledger Live's source.
+came in is the sender's. A token's fee is a `FEES` line of the account, as an NFT's is; a token's
+contract is not told. What is staked stays in the account. Times are ISO in UTC. Source: files that
+people published, and Ledger Live's source.
 """
 
 from collections.abc import Iterator
@@ -37,17 +38,23 @@ from transactions.imports.rows import (
 
 NEEDS = {
     *("operation date", "currency ticker", "operation type", "operation amount"),
-    *("operation fees", "operation hash", "account name", "account xpub"),
+    *("operation fees", "operation hash", "account name"),
 }
-IN = {"IN", "REWARD", "WITHDRAW_UNBONDED", "REWARD_PAYOUT", "SUPERNODE_REWARD"}
-OUT = {"OUT", "SLASH"}
-# What moves nothing of the account but the fee. The amount of an NFT is how many there were.
+KEYS = {"account xpub", "account id"}
+IN = {"IN", "REWARD", "REWARD_PAYOUT", "SUPERNODE_REWARD"}
+OUT = {"OUT", "SLASH", "BURN"}
+# Whose amount is the fee, and a deposit where there is one: what an account of a token of Solana
+# holds, or the stake's key of Cardano. It is negative where the deposit came back.
+DEPOSITS = {"DELEGATE", "UNDELEGATE", "REDELEGATE", "OPT_IN", "OPT_OUT", "REVEAL", "CREATE"}
+# What moves nothing of the account but the fee.
 MOVES_NOTHING = {
-    *("NONE", "FEES", "NFT_IN", "NFT_OUT", "DELEGATE", "UNDELEGATE", "REDELEGATE", "VOTE"),
+    *("NONE", "FEES", "VOTE", "BOND", "UNBOND", "WITHDRAW_UNBONDED", "NOMINATE", "CHILL"),
     *("FREEZE", "UNFREEZE", "LEGACY_UNFREEZE", "WITHDRAW_EXPIRE_UNFREEZE", "UNDELEGATE_RESOURCE"),
-    *("BOND", "UNBOND", "NOMINATE", "CHILL", "SET_CONTROLLER", "OPT_IN", "OPT_OUT", "APPROVE"),
-    *("ACTIVATE", "REGISTER", "REVEAL", "STAKE", "UNSTAKE", "WITHDRAW_UNSTAKED", "REVOKE"),
+    *("STAKE", "UNSTAKE", "WITHDRAW_UNSTAKED", "ACTIVATE", "REGISTER", "REVOKE", "APPROVE"),
+    "SET_CONTROLLER",
 }
+# Whose amount is how many NFTs there were, beside a line of the fee.
+NFTS = {"NFT_IN", "NFT_OUT"}
 TYPES = {"REWARD": "reward", "REWARD_PAYOUT": "reward", "SUPERNODE_REWARD": "reward"}
 STATUSES: dict[str, Status] = {
     "": "ok",
@@ -73,7 +80,8 @@ class OperationsFile:
     quotes_badly = True  # not at all, so that a quote in an account's name is one
 
     def matches(self, header: tuple[str, ...]) -> bool:
-        return {name.casefold() for name in header} >= NEEDS
+        names = {name.casefold() for name in header}
+        return names >= NEEDS and bool(names & KEYS)
 
     def questions(self, table: Table, options: Options) -> list[Question]:
         known = networks_of(table, options)
@@ -81,7 +89,7 @@ class OperationsFile:
         open_ = {
             line["account name"]: line["currency ticker"]
             for line in lines_of(table)
-            if _is_evm(line["account xpub"]) and not network_in(line, known, options)
+            if _is_evm(key_of(line)) and not network_in(line, known, options)
         }
         if not open_:
             return []
@@ -119,7 +127,7 @@ def networks_of(table: Table, options: Options) -> dict[tuple[str, str], str]:
         if network := network_of(line["currency ticker"], said):
             if line["operation fees"]:
                 coins.setdefault(account_of(line), network)
-            elif not _is_evm(line["account xpub"]):
+            elif not _is_evm(key_of(line)):
                 others.setdefault(account_of(line), network)
     return others | coins
 
@@ -137,7 +145,7 @@ def told_by_names(table: Table, known: dict[tuple[str, str], str]) -> list[str]:
         network = network_called(line["account name"])
         coin = known.get(account_of(line), "")
         is_open = not coin or (NETWORKS[coin].symbol == "ETH" and network != "ethereum")
-        if network and is_open and _is_evm(line["account xpub"]):
+        if network and is_open and _is_evm(key_of(line)):
             found[line["account name"]] = NETWORKS[network].name
     return [
         f"{name} was read as an account on {network}, after which it is called."
@@ -146,11 +154,18 @@ def told_by_names(table: Table, known: dict[tuple[str, str], str]) -> list[str]:
 
 
 def account_of(line: Line) -> tuple[str, str]:
-    return line["account name"], line["account xpub"]
+    return line["account name"], key_of(line)
+
+
+def key_of(line: Line) -> str:
+    """The account's key or address, which the oldest files have in an id, such as
+    `libcore:1:bitcoin:xpub…:native_segwit`."""
+    parts = line["account id"].split(":")
+    return line["account xpub"] or (parts[3] if len(parts) > 3 else line["account id"])
 
 
 def network_in(line: Line, known: dict[tuple[str, str], str], options: Options) -> str:
-    is_evm = _is_evm(line["account xpub"])
+    is_evm = _is_evm(key_of(line))
     network = known.get(account_of(line), "")
     if is_evm:
         return network or network_called(line["account name"]) or options.network
@@ -170,11 +185,12 @@ def read_row(record: Record, line: Line, network: str) -> Row:
     status = STATUSES.get(line.get("status", "").casefold())
     if status is None:
         raise Unreadable(f"Status {shown(line['status'])} is not known. Please report it.")
-    amount = cells.amount(line["operation amount"], "Operation Amount")
+    kind = line["operation type"].upper()
+    read = cells.number if kind in DEPOSITS else cells.amount
+    amount = read(line["operation amount"], "Operation Amount")
     fee = cells.amount(line["operation fees"], "Operation Fees")
     if amount is None:
         raise Unreadable("Operation Amount is empty. Export the file again.")
-    kind = line["operation type"].upper()
     asset = asset_of(line["currency ticker"], network, "Currency Ticker")
     return Row(
         line=record.line,
@@ -192,7 +208,7 @@ def read_row(record: Record, line: Line, network: str) -> Row:
 
 def wallet_of(line: Line, network: str) -> str:
     """The account's own address, or its name with the end of its key, so that none has two."""
-    key = line["account xpub"]
+    key = key_of(line)
     address = address_of(key, network) if key else ""
     if address or not key:
         return address or line["account name"]
@@ -212,11 +228,15 @@ def _movements(
                 "them in it. Export the file again."
             )
         return net_of_fee(amount.copy_negate() if amount else ZERO, fee if is_coin else None, asset)
-    if kind not in OUT | MOVES_NOTHING:
+    if kind in DEPOSITS and not is_failed and (amount.is_signed() or amount > (fee or ZERO)):
+        moved = cells.total([amount.copy_negate(), fee or ZERO], "Operation Amount")
+    elif kind in OUT | DEPOSITS | MOVES_NOTHING | NFTS:
+        moved = ZERO
+    else:
         raise Unreadable(f"Operation Type {shown(kind)} is not known. Please report it.")
-    paid = fee if fee is not None else amount
-    movements = [Movement(ZERO, asset)]
-    if paid and kind != "NFT_IN" and (kind == "FEES" or fee):
+    paid = amount if fee is None and kind == "FEES" else fee
+    movements = [Movement(moved, asset)]
+    if paid and kind not in NFTS:
         movements.append(Movement(paid.copy_negate(), NATIVE, "fee"))
     return movements
 
