@@ -27,6 +27,14 @@ def test_value_is_net_so_the_fee_of_a_spend_is_taken_out_of_it() -> None:
     assert moved(mixed) == [("-0.02", "transfer", "native")]
 
 
+def test_file_of_a_generation_without_fees_is_read_too() -> None:
+    line = f"2022-02-01 10:00,Rent,-0.10001500,0.39998500,{TXID}"
+    content = file(line, header="Date,Label,Value,Balance,Txid")
+    (row,) = rows(content, Options(wallet="Cold storage", timezone=UTC))
+    assert moved(row) == [("-0.100015", "transfer", "native")]
+    assert row.timestamp == datetime(2022, 2, 1, 10, tzinfo=UTC)
+
+
 def test_rows_are_bitcoin_transactions_of_the_named_wallet() -> None:
     first = rows(FILE, OURS)[0]
     assert (first.network, first.txid, first.timestamp) == (

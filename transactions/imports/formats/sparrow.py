@@ -1,9 +1,10 @@
 """Sparrow's list of a wallet's transactions: Transactions, Export, as CSV.
 
 `Value` is signed and net: what a spend paid as a fee is in it. An empty `Fee` of a spend is
-unknown, of what came in it is the sender's. Times are UTC since the header says so (April 2024),
-before they are local. Bitcoin amounts always have a decimal point or comma, satoshis never, and
-newer headers name the unit. Source: `WalletTransactions.java` in Sparrow's repository.
+unknown, as it is in files before 2023, which have none; of what came in it is the sender's. Times
+are UTC since the header says so (April 2024), before they are local. Bitcoin amounts always have a
+decimal point or comma, satoshis never, and newer headers name the unit. Source:
+`WalletTransactions.java` in Sparrow's repository.
 """
 
 import re
@@ -64,7 +65,7 @@ class WalletFile:
     title = "Sparrow transactions"
 
     def matches(self, header: tuple[str, ...]) -> bool:
-        return columns_of(header).keys() >= {"date", "label", "value", "balance", "fee", "txid"}
+        return columns_of(header).keys() >= {"date", "label", "value", "balance", "txid"}
 
     def questions(self, table: Table, options: Options) -> list[Question]:
         found = []
@@ -148,7 +149,7 @@ def _row(record: Record, line: dict[str, str], unit: int, zone: tzinfo, now: dat
     value = _bitcoin(line["value"], "Value", unit)
     if value is None:
         raise Unreadable("Value is empty. Export the file again.")
-    fee = _bitcoin(line["fee"], "Fee", unit) if value < 0 else None
+    fee = _bitcoin(line.get("fee", ""), "Fee", unit) if value < 0 else None
     moved = cells.total([value, fee], "Value") if fee else value
     if moved > 0 > value:
         raise Unreadable(f"Fee {shown(line['fee'])} is more than Value {shown(line['value'])}.")
