@@ -161,6 +161,13 @@ def page_line(amount: str) -> str:
     return f"0x{'1' * 64},Success,Transfer,17,2024-03-01 10:00:00,{ALICE},,{BOB},,{amount},,0.001"
 
 
+def test_page_of_the_generation_before_is_read_too() -> None:
+    before = PAGE.replace("Transaction Hash", "Txhash").replace("Amount,Value (USD)", "Value")
+    line = page_line("0.5 ETH").replace("ETH,,", "ETH,")
+    (row,) = rows(f"{before}\n{line}\n".encode(), FORMAT_OPTIONS["explorers"])
+    assert moved(row) == [("-0.5", "transfer", "native"), ("-0.001", "fee", "native")]
+
+
 def test_page_of_what_was_searched_for_is_refused_since_it_has_tokens_as_well() -> None:
     content = f"{PAGE},Asset\n{page_line('5')},ERC-20: CUP\n".encode()
     with pytest.raises(FileError, match="has the columns of a known format"):

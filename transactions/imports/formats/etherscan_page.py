@@ -1,7 +1,7 @@
 """What Etherscan's pages download since 2025: "Download Page Data", as CSV.
 
 The amount has its unit in the same cell, `0.456 ETH` or `1 wei`, without a direction. Times are
-UTC. Source: the column names in tools that read it.
+UTC. Source: files that people published, and the column names in tools that read it.
 """
 
 import re
@@ -24,7 +24,7 @@ from transactions.imports.formats.reader import Record, records
 from transactions.imports.rows import Row, Table
 
 COLUMNS = {
-    "txid": ("transaction hash", "parent transaction hash"),
+    "txid": ("transaction hash", "parent transaction hash", "txhash"),
     "parent": ("parent transaction hash",),
     "status": ("status",),
     "method": ("method", "type"),
@@ -33,7 +33,7 @@ COLUMNS = {
     "sender": ("from",),
     "receiver": ("to",),
     "nametag": ("from_nametag",),
-    "value": ("amount",),
+    "value": ("amount", "value"),
     "fee": ("txn fee",),
     # Of what is searched for there are tokens too, whose contract is not told.
     "asset": ("asset", "token"),
