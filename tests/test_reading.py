@@ -4,6 +4,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO, RawIOBase
@@ -191,6 +192,21 @@ def test_ragged_record_is_rejected_and_the_others_go_on() -> None:
     assert few.raw == "2024-01-02 10:00:00 UTC,1"
     assert isinstance(good, Row)
     assert isinstance(last, Row)
+
+
+def test_remarks_that_a_line_lacks_at_its_end_were_empty() -> None:
+    header = "Date,Received Amount,Received Currency,TxHash,Method,Note\n"
+    whole = "2024-01-02 10:00:00 UTC,1,EUR,T-1"
+    (padded,) = records(f"{header}{whole}\r\n".encode(), KRAKEN)
+    (full,) = records(f"{header}{whole},,\r\n".encode(), KRAKEN)
+    assert isinstance(padded, Row)
+    assert isinstance(full, Row)
+    assert replace(padded, raw="") == replace(full, raw="")
+    # An id that is not there may have been anything, and so may the end of a file that breaks off.
+    (without_id,) = reasons(f"{header}2024-01-02 10:00:00 UTC,1,EUR\n".encode(), KRAKEN)
+    assert without_id.startswith("Line 2 has 3 cells, the header has 6.")
+    (cut,) = reasons(f"{header}{whole}".encode(), KRAKEN)
+    assert cut.startswith("Line 2 has 4 cells, the header has 6.")
 
 
 def test_rejection_names_line_cell_and_what_to_do() -> None:

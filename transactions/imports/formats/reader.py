@@ -30,6 +30,14 @@ codecs.register_error("mark-undecodable", lambda error: (_UNDECODABLE, error.end
 
 
 _line_end = re.compile(r"\r\n|\r|\n")
+# Columns on which neither an amount nor an id hangs. Spreadsheets cut them off where they are empty
+# at a line's end.
+_is_remark = re.compile(
+    r"(private ?)?notes?|comments?|descriptions?|labels?|remarks?|other|method(name)?|errcode"
+    r"|(sender|recipient) address|(fiat|countervalue) .*|value \(usd\)"
+    r"|(current|txdateopening|txdateclosing)price",
+    re.IGNORECASE,
+).fullmatch
 
 
 class Record(NamedTuple):
@@ -238,7 +246,7 @@ def records(table: Table) -> Iterator[Record | Rejected]:
         for cells in reader:
             raw = taken[0] if len(taken) == 1 else "".join(taken)
             if any(map(str.strip, cells)):
-                yield _record(line, raw.rstrip("\r\n"), cells, table)
+                yield _record(line, raw, cells, table)
             line += len(taken)
             taken.clear()
     except csv.Error:
@@ -268,16 +276,19 @@ def _loose_records(table: Table) -> Iterator[Record | Rejected]:
             cells.append(plain.lstrip() if quoted is None else quoted.replace('""', '"'))
             position = (found.end() if found else len(raw)) + 1
         if any(map(str.strip, cells)):
-            yield _record(number, raw, cells, table)
+            yield _record(number, text, cells, table)
 
 
-def _record(line: int, raw: str, cells: list[str], table: Table) -> Record | Rejected:
+def _record(line: int, text: str, cells: list[str], table: Table) -> Record | Rejected:
     """Explorers write an empty cell more than their header has; a full one is a mistake, but where
-    the format knows what it is."""
+    the format knows what it is. Cells that a line lacks at its end were empty where they are
+    remarks, unless the file breaks off there."""
+    raw = text.rstrip("\r\n")
     found, width = len(cells), len(table.header)
     if found == width:
         return Record(line, raw, cells)
-    if width - table.unnamed <= found < width:
+    lacking = table.header[found : width - table.unnamed]
+    if found < width and (not lacking or raw != text) and all(map(_is_remark, lacking)):
         return Record(line, raw, cells + [""] * (width - found))
     if found > width and not any(cells[width:]):
         return Record(line, raw, cells[:width])
