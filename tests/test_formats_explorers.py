@@ -96,6 +96,22 @@ FILES = {
             ),
         ],
     ),
+    "blockscout-advanced.csv": (
+        "blockscout-advanced",
+        [
+            "2024-03-05 10:00:00 |  | 0.000000000000000007 native with 0xb0b0",
+            "2024-03-04 10:00:00 |  | 0 native with 0xc0ff, fee -0.000042 native",
+            "2024-03-03 10:00:00 |  | -1.5 native with 0xc0ff, fee -0.000042 native",
+            "2024-03-03 10:00:00 |  | 1 CUP#9 with 0xb0b0",
+            "2024-03-03 10:00:00 |  | -1.234567 CUP with 0xb0b0",
+            "2024-03-03 10:00:00 |  | 0.25 native with 0xb0b0",
+            (
+                "REJECTED Line 8: the decimals of the token are not told, so that its amount is"
+                " not known. Save the transfers from the interface (/api/v2) as JSON, which "
+                "tells them."
+            ),
+        ],
+    ),
     "blockscout-internal.csv": (
         "blockscout-internal",
         [
@@ -308,6 +324,16 @@ def test_fee_beside_a_call_is_its_transactions() -> None:
         [("0.25", "transfer", "native")],
         [("0", "transfer", "native")],
     ]
+
+
+def test_list_of_everything_has_a_transactions_fee_once_and_tells_what_it_lacks() -> None:
+    text = sample("blockscout-advanced.csv").decode()
+    internal = text.splitlines()[3].replace("contract_interaction", "coin_transfer")
+    read = reading(f"{text}{internal}\r\n".encode(), FORMAT_OPTIONS["explorers"])
+    assert read.told[0].startswith("The file does not tell which transactions failed")
+    *_, last = read.records
+    assert isinstance(last, Row)
+    assert moved(last) == [("-1.5", "transfer", "native")]
 
 
 def test_decimals_of_a_token_may_stand_there_twice() -> None:

@@ -39,6 +39,7 @@ FORMATS: tuple[Format, ...] = (
     blockscout.TRANSACTIONS,
     blockscout.INTERNAL,
     blockscout.TOKENS,
+    blockscout.ALL,
     sparrow.WALLET,
     electrum.HISTORY,
     btcpay.TRANSACTIONS,

@@ -1,9 +1,9 @@
 """Blockscout's CSV exports, and the answers of its interface (`/api/v2`) as JSON.
 
-Of an address there are transactions, token transfers and internal transactions. Amounts and fees
-are in the smallest unit, and the column `UnixTimestamp` has a date. A fee can read `Max of 123`,
-which is none yet. A list of what was of one kind alone has fewer columns. Source: Blockscout's
-documentation and code, and recorded answers.
+Of an address there are transactions, token transfers and internal transactions, and a list of them
+all, the advanced filter. Amounts and fees are in the smallest unit, and the column `UnixTimestamp`
+has a date. A fee can read `Max of 123`, which is none yet. A list of what was of one kind alone has
+fewer columns. Source: Blockscout's documentation and code, and recorded answers.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,12 +22,13 @@ from transactions.imports.rows import Row
 COLUMNS: dict[str, tuple[str, ...]] = {
     "txid": ("TxHash", "hash", "transaction_hash", "tx_hash"),
     "block": ("BlockNumber", "block_number", "block"),
-    "unix": ("UnixTimestamp", "timestamp"),
+    "unix": ("UnixTimestamp", "UtcTimestamp", "timestamp"),
     "sender": ("FromAddress", "from.hash"),
     "receiver": ("ToAddress", "to.hash", "to"),  # the last is empty: a contract was created
-    "created": ("ContractAddress", "created_contract.hash"),
+    "created": ("ContractAddress", "CreatedContractAddress", "created_contract.hash"),
     "contract": (
-        *("TokenContractAddress", "token.address", "token.address_hash", "token.contract_address"),
+        *("TokenContractAddress", "TokenContractAddressHash"),
+        *("token.address", "token.address_hash", "token.contract_address"),
     ),
     "value": ("Value", "value"),
     "fee": ("Fee", "fee.value"),
@@ -39,6 +40,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "token_name": ("token.name",),
     "decimals": ("TokenDecimals", "total.decimals", "token.decimals"),
     "transferred": ("TokensTransferred", "total.value"),
+    "whole": ("TokenValue",),
     "token_id": ("TokenID", "TokenId", "total.token_id"),
     "call": ("CallType", "TransactionIndex", "transaction_index", "index"),
     "call_type": ("CallType", "type"),
@@ -62,7 +64,7 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
         for ours, theirs in COLUMNS.items()
         if set(theirs) & set(header)
     }
-    is_token = "contract" in places
+    has_all = "whole" in places  # coins and tokens alike
     is_call = "call" in places  # whose fee is a part of its transaction's
 
     def line_of(record: list[str]) -> Line:
@@ -70,6 +72,7 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
             name: next((cell for at in there if (cell := record[at].strip())), "")
             for name, there in places.items()
         }
+        is_token = bool(found["contract"]) if has_all else "contract" in places
         blank = dict.fromkeys(Line._fields, "")
         line = {name: cell for name, cell in found.items() if name in blank}
         fee = found.get("fee", "")
@@ -82,6 +85,8 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
         }
         if found.get("call_type", "").casefold() in WITHOUT_VALUE:
             line["amount"] = "0"
+        if has_all and is_token:
+            line["status"] = NO_COIN
         return Line(**blank | line)
 
     return line_of
@@ -101,16 +106,19 @@ def amount_of(found: dict[str, str], *, is_token: bool) -> str:
     if not is_token:
         return scaled(found.get("value", ""), str(WEI), "Value")
     if found.get("token_id"):
-        return found.get("transferred", "") or "1"
+        return found.get("transferred", "") or found.get("whole", "") or "1"
     decimals = found.get("decimals", "")
     if not decimals:
         raise Unreadable(
             "the decimals of the token are not told, so that its amount is not known. Save the "
             "transfers from the interface (/api/v2) as JSON, which tells them."
         )
+    if "whole" in found:
+        return found["whole"]
     return scaled(found.get("transferred", ""), decimals, "TokensTransferred")
 
 
+NO_COIN = "of a contract"  # in the place of a status, of which the list of everything has none
 OK = ("", "ok", "success", "true", "1", "pending")
 FAILED = ("error", "fail", "failed", "false", "0", "reverted")
 
@@ -136,6 +144,12 @@ def token_row(record: Record, line: Line, own: str, network: str) -> Row:
     if line.token_id:
         return etherscan.nft_row(record, line, own, network)
     return etherscan.token_row(record, line, own, network)
+
+
+def any_row(record: Record, line: Line, own: str, network: str) -> Row:
+    if line.status == NO_COIN:
+        return token_row(record, line, own, network)
+    return etherscan.transaction_row(record, line, own, network)
 
 
 file = partial(
@@ -164,4 +178,14 @@ TOKENS = file(
     frozenset({"value"}),
     token_row,
     repeats_columns=True,  # TokenDecimals, both times the same
+)
+ALL = file(
+    "blockscout-advanced",
+    "Blockscout: advanced filter",
+    frozenset(SIDES | {"contract", "value", "whole", "fee"}),
+    frozenset({"status", "call"}),
+    any_row,
+    has_fee_once=True,
+    warning="The file does not tell which transactions failed, so all are read as if none had. "
+    "Blockscout's file of an address's transactions tells it.",
 )

@@ -388,7 +388,8 @@ class ExplorerFile:
     file says what was moved, and the addresses tell which way. `coin_of` finds the symbol of the
     coin that the file's amounts are in, where it tells. With `lacks_data_fee` the fees are without
     what rollups take for data. With `has_waiting` what is in no block yet is shown without a time.
-    `unnamed` are the columns that lines have beyond their header.
+    `unnamed` are the columns that lines have beyond their header. With `has_fee_once` a
+    transaction's first line has its fee, and others repeat it or a part of it. `warning` is told.
     """
 
     name: str
@@ -405,6 +406,8 @@ class ExplorerFile:
     has_waiting: bool = False
     unnamed: tuple[str, ...] = ()
     repeats_columns: bool = False
+    has_fee_once: bool = False
+    warning: str = ""
 
     def matches(self, header: tuple[str, ...]) -> bool:
         columns = set(self.columns(header))
@@ -439,6 +442,8 @@ class ExplorerFile:
                 line = sided(line, own)
             if self.lacks_data_fee and network in DATA_FEES:
                 line = line._replace(fee="")
+            if self.has_fee_once and not told.add(network, _txid(line.txid)):
+                line = line._replace(fee="")
             row = self.row(record, line, own, network)
             key = row.txid if self.has_one_row_each else _key(line)
             if key and not told.add(network, key):
@@ -454,7 +459,7 @@ class ExplorerFile:
         self, table: Table, options: Options
     ) -> tuple[Options, list[str], list[Question]]:
         """The options with what the file itself tells, what that was, and what is still open."""
-        told: list[str] = []
+        told = [self.warning] if self.warning else []
         questions: list[Question] = []
         symbol = self.coin_of(table)
         network = _said_network(options, symbol) or _found_network(table, symbol, told, questions)
