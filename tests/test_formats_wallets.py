@@ -448,6 +448,13 @@ def test_what_several_outputs_brought_in_came_in_at_once() -> None:
     assert (moved(first), moved(second)) == ([("1", "transfer", "native")], [])
 
 
+def test_transaction_that_an_old_electrum_calls_pending_is_pending() -> None:
+    header = "transaction_hash,label,confirmations,value,fee,balance,timestamp"
+    content = f"{header}\n{'f' * 64},x,0,+0.5,0.0,1.5,pending\n".encode()
+    (row,) = rows(content, replace(FORMAT_OPTIONS["wallets"], wallet="Mine"))
+    assert (row.status, moved(row)) == ("pending", [("0.5", "transfer", "native")])
+
+
 @pytest.mark.parametrize("value", ["", "-", "N/A"])
 def test_amount_that_electrum_does_not_tell_is_not_nothing(value: str) -> None:
     header = "transaction_hash,label,confirmations,value,fiat_value,fee,fiat_fee,timestamp"

@@ -30,7 +30,7 @@ NETWORK = "bitcoin"
 SATOSHIS = -8
 LIGHTNING = "Lightning payment"
 BARE = {"transaction_hash", "label", "value", "timestamp"}
-UNCONFIRMED = {"", "unconfirmed", "---", "none"}
+UNCONFIRMED = {"", "unconfirmed", "pending", "---", "none"}
 
 
 class HistoryFile:
