@@ -160,6 +160,42 @@ def test_record_of_overlapping_pages_counts_once(name: str) -> None:
     assert "an earlier line told of this transaction already" in again[0].reason
 
 
+def blockscouts(*records: dict[str, object]) -> bytes:
+    """As Blockscout answers Etherscan's questions."""
+    shared = {"blockNumber": "5", "timeStamp": "1709287200", "from": ALICE, "to": BOB}
+    return json.dumps({"status": "1", "result": [{**shared, **one} for one in records]}).encode()
+
+
+def test_inner_calls_are_read_as_blockscout_answers_too() -> None:
+    call = {"transactionHash": f"0x{'1' * 64}", "value": "2000000000000000000", "type": "call"}
+    call |= {"contractAddress": "", "isError": "0", "errCode": ""}
+    content = blockscouts(
+        {**call, "index": "1", "callType": "call"},
+        {**call, "index": "2", "callType": "delegatecall"},
+        {**call, "index": "1", "callType": "call"},
+    )
+    real, borrowed, again = records(content, FORMAT_OPTIONS["explorers"])
+    assert isinstance(real, Row)
+    assert isinstance(borrowed, Row)
+    assert moved(real) == [("-2", "transfer", "native")]
+    assert moved(borrowed) == [("0", "transfer", "native")]
+    assert isinstance(again, Rejected)
+    assert "told of this transfer already" in again.reason
+
+
+def test_blockscout_answers_with_nfts_and_other_tokens_together() -> None:
+    token = {"hash": f"0x{'1' * 64}", "contractAddress": f"0x{'c' * 40}", "tokenSymbol": "CUP"}
+    content = blockscouts(
+        {**token, "logIndex": "7", "tokenDecimal": "6", "value": "1500000"},
+        {**token, "logIndex": "8", "tokenDecimal": "", "tokenID": 9},
+    )
+    coin, nft = rows(content, FORMAT_OPTIONS["explorers"])
+    assert moved(coin) == [("-1.5", "transfer", "CUP")]
+    assert (coin.movements[0].asset.kind, coin.movements[0].asset.token_id) == ("token", "")
+    assert moved(nft) == [("-1", "transfer", "CUP")]
+    assert nft.movements[0].asset.token_id == "9"
+
+
 @pytest.mark.parametrize("name", ["etherscan-page.csv", "blockscout.csv"])
 def test_line_that_stands_there_twice_counts_once(name: str) -> None:
     header, *lines = sample(name).splitlines(keepends=True)

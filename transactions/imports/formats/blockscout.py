@@ -13,7 +13,7 @@ from functools import partial
 from transactions.imports.formats import etherscan
 from transactions.imports.formats.cells import Unreadable, shown
 from transactions.imports.formats.etherscan import ExplorerFile, Line
-from transactions.imports.formats.etherscan_json import WEI, scaled
+from transactions.imports.formats.etherscan_json import WEI, WITHOUT_VALUE, scaled
 from transactions.imports.formats.reader import Record
 from transactions.imports.rows import Row
 
@@ -47,9 +47,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "gas_price": ("gas_price", "CurrentPrice"),
     "place": ("log_index", "index", "Index"),
 }
-# Calls that run foreign code in the caller's own name. They print the value of the call around
-# them, which moved once.
-WITHOUT_VALUE = {"delegatecall", "callcode", "staticcall"}
 
 
 def columns_of(header: tuple[str, ...]) -> Iterable[str]:

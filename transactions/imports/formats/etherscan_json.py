@@ -2,7 +2,7 @@
 
 `txlist`, `txlistinternal`, `tokentx`, `tokennfttx` and `token1155tx`; all values are texts. Amounts
 are in the smallest unit, times in Unix seconds. The fee is gas used times its price. Source:
-Etherscan's documentation, and recorded answers.
+Etherscan's and Blockscout's documentation, and recorded answers.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,16 @@ COLUMNS = {
     "token_id": "tokenID",
     "quantity": "tokenValue",
 }
-NAMES = {theirs: ours for ours, theirs in COLUMNS.items()}
+# Blockscout answers the same questions, and calls these otherwise.
+NAMES = {theirs: ours for ours, theirs in COLUMNS.items()} | {
+    "transactionHash": "txid",
+    "callType": "call_type",
+    "index": "trace",
+    "logIndex": "trace",
+}
+# Calls that run foreign code in the caller's own name. Blockscout prints the value of the call
+# around them, which moved once.
+WITHOUT_VALUE = {"delegatecall", "callcode", "staticcall"}
 
 
 def columns_of(header: tuple[str, ...]) -> set[str]:
@@ -76,6 +85,8 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
         if is_token and not decimals and found.get("value"):
             raise Unreadable("tokenDecimal is empty, so that the amount is not known.")
         amount = scaled(found.get("value", ""), decimals, "value")
+        if found.get("call_type") in WITHOUT_VALUE:
+            amount = "0"
         gas = (found.get("gas_used", ""), found.get("gas_price", ""))
         # A free inner call and a miner's reward have neither sender nor hash.
         return Line(
@@ -108,6 +119,12 @@ def picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
 def transaction_row(record, line: Line, own: str, network: str):  # type: ignore[no-untyped-def]
     status = {"0": "", "1": "Error(0)"}.get(line.status, line.status)
     return etherscan.transaction_row(record, line._replace(status=status), own, network)
+
+
+def token_row(record, line: Line, own: str, network: str):  # type: ignore[no-untyped-def]
+    """Blockscout lists NFTs and other tokens together."""
+    read = etherscan.nft_row if line.token_id else etherscan.token_row
+    return read(record, line, own, network)
 
 
 def one_amount(name: str, title: str, needs: set[str], lacks: set[str], row) -> ExplorerFile:  # type: ignore[no-untyped-def]
@@ -152,5 +169,5 @@ NFTS = one_amount(
     "Etherscan API: tokennfttx, token1155tx",
     {"token_symbol", "token_id"},
     set(),
-    etherscan.nft_row,
+    token_row,
 )
