@@ -213,6 +213,26 @@ def test_token_line_without_a_receiver_is_not_about_the_token() -> None:
     assert len(wallet_question(header + nobody).choices) == 1
 
 
+def test_quantity_of_an_old_nft_file_stands_behind_its_number_without_a_title() -> None:
+    header = "Txhash,UnixTimestamp,DateTime,From,To,ContractAddress,TokenId,TokenName,TokenSymbol"
+    start = f"0x{'1' * 64},1709287200,2024-03-01 10:00:00,{ROUTER},{ALICE},{COFFEE},7"
+    lines = [f"{start},1200,Coffee,CUP", f"{start},3,,", f"{start},Coffee,CUP"]
+    read = rows("\n".join([header, *lines]).encode(), ON_ETHEREUM)
+    told = [(row.movements[0].amount, row.movements[0].asset.name) for row in read]
+    assert told == [(1200, "Coffee"), (3, ""), (1, "Coffee")]
+    (reason,) = reasons(f"{header}\n{start},Coffee,CUP,odd\n".encode(), ON_ETHEREUM)
+    assert "Quantity 'odd' is not a number" in reason
+
+
+def test_private_note_of_a_transaction_stands_beyond_the_header_too() -> None:
+    header, line, *_ = TRANSACTIONS.decode().splitlines()
+    assert header.endswith(',"PrivateNote"')
+    cut = header.removesuffix(',"PrivateNote"')
+    noted = f'{line.rpartition(",")[0]},"Rent, March"'
+    (row,) = rows(f"{cut}\n{noted}\n".encode(), ON_ETHEREUM)
+    assert row.note == "Rent, March"
+
+
 def test_nft_files_are_not_taken_for_tokens() -> None:
     content = TOKENS.replace(b"USDValueDayOfTx", b"Token ID")
     known, _ = open_table(BytesIO(content), "export.csv")

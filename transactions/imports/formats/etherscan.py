@@ -82,6 +82,7 @@ _american_time = re.compile(
 ).fullmatch
 _is_address = re.compile(r"0x[0-9a-f]{40}").fullmatch
 _moves = re.compile("[1-9]").search
+_is_count = re.compile("[0-9][0-9,]*").fullmatch
 
 
 class Line(NamedTuple):
@@ -143,6 +144,21 @@ def line_picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
 
     def line_of(record: list[str]) -> Line:
         return Line._make(map(str.strip, pick([*record, ""])))
+
+    return line_of
+
+
+def nft_picker(header: tuple[str, ...]) -> Callable[[list[str]], Line]:
+    """As `line_picker`; old lines have the quantity behind the token's number, without a title."""
+    named = line_picker(header)
+    if header[-1] != "Quantity":
+        return named
+    place = columns_of(header)["token_id"] + 1
+    shifted = line_picker((*header[:place], "Quantity", *header[place:-1]))
+
+    def line_of(record: list[str]) -> Line:
+        is_shifted = _is_count(record[place]) and not _is_count(record[-1])
+        return shifted(record) if is_shifted else named(record)
 
     return line_of
 
@@ -622,6 +638,7 @@ TRANSACTIONS = ExplorerFile(
     frozenset({"parent"}),
     transaction_row,
     has_one_row_each=True,
+    unnamed=("PrivateNote",),
 )
 INTERNAL = ExplorerFile(
     "etherscan-internal",
@@ -644,4 +661,6 @@ NFTS = ExplorerFile(
     frozenset({"txid", "sender", "receiver", "contract", "token_id"}),
     frozenset({"received", "fee"}),
     nft_row,
+    picker=nft_picker,
+    unnamed=("Quantity",),
 )
