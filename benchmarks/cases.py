@@ -40,7 +40,7 @@ PROBED = (
 MOVED = (
     "SELECT e.transaction_id AS id FROM transactions_entry e WHERE e.asset_id = {asset} "
     "GROUP BY 1 ORDER BY coalesce(sum(e.amount) FILTER (WHERE e.kind = '{kind}'), 0) {way}, "
-    "e.transaction_id {way}"
+    "min(e.timestamp) {way}, e.transaction_id {way}"
 )
 
 # What a page shows of a transaction beside its own fields.

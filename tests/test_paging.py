@@ -3,10 +3,14 @@
 import base64
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
+from django.db import transaction
 from django.http import QueryDict
 from factories import START, make_asset, make_transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from transactions.filters import TransactionFilter, list_form
 from transactions.models import Transaction
@@ -78,6 +82,42 @@ def test_amounts_sort_exactly() -> None:
     made = {amount: make_transaction([{"amount": amount}, fee]).pk for amount in amounts}
     order = ["-5", "0", "0.1", "0.100000000000000000000000000001", "1" + "0" * 70]
     assert ids(walk("asset=ETH&per_page=1&sort=amount")) == [made[amount] for amount in order]
+
+
+# A transaction's movements and fees of the one asset: none, one, or several with one sum.
+amounts = st.integers(-2, 2).map(lambda n: Decimal(n) / 4)
+of_one = st.tuples(
+    st.lists(amounts, max_size=3), st.lists(amounts.map(lambda n: -abs(n)), max_size=2)
+)
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(ledger=st.lists(of_one, max_size=9), name=st.sampled_from(["amount", "fee"]))
+def test_sorting_by_a_sum_is_by_the_exact_sum_of_every_transaction(
+    ledger: list[tuple[list[Decimal], list[Decimal]]], name: str
+) -> None:
+    with transaction.atomic():
+        make_asset("ETH")
+        expected = []
+        for number, (moved, paid) in enumerate(ledger):
+            each = [{"amount": n, "ordinal": i} for i, n in enumerate(moved)]
+            each += [{"amount": n, "ordinal": i, "kind": "fee"} for i, n in enumerate(paid)]
+            time = START.replace(minute=number // 2)  # two at each moment
+            made = make_transaction(each, timestamp=time)
+            if each:
+                expected.append((sum(moved if name == "amount" else paid), time, made.pk))
+        up = [pk for *_, pk in sorted(expected)]
+        for also in ("", "&status=ok"):
+            listed = f"asset=ETH&per_page=2&sort={{}}{name}{also}"
+            assert ids(walk(listed.format(""))) == up
+            assert ids(walk(listed.format("-"))) == up[::-1]
+        if up:
+            last = page(f"asset=ETH&per_page=3&sort={name}&cursor=last")
+            assert [row.pk for row in last.rows] == up[-3:]
+        transaction.set_rollback(True)
 
 
 def test_jump_to_a_day_begins_there(db: None) -> None:

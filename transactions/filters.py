@@ -52,6 +52,9 @@ ORDERINGS = {
 }
 
 
+SUM_KINDS = {"amount": "transfer", "fee": "fee"}  # the orders by a sum, and of which entries
+
+
 class TermsWidget(forms.TextInput):
     """Reads every value that the URL has for a name."""
 
@@ -302,8 +305,8 @@ class TransactionFilter(django_filters.FilterSet):
         name = sort.removeprefix("-")
         if name == "time":
             return self.by_time
-        if name in ("amount", "fee"):
-            return SumRows(self.form.cleaned_data, one_asset(self)[0])
+        if name in SUM_KINDS:
+            return SumRows(self.form.cleaned_data, one_asset(self)[0], SUM_KINDS[name])
         return QuerySetRows(self.qs)
 
 
@@ -326,8 +329,8 @@ def list_form(query: QueryDict, filterset: TransactionFilter) -> ListForm:
     assets = one_asset(filterset)
     by_asset = (
         {
-            "amount": Ordering(moved("transfer"), "number", newest_first=True),
-            "fee": Ordering(moved("fee"), "number"),
+            name: Ordering(moved(kind), "number", newest_first=name == "amount", then="timestamp")
+            for name, kind in SUM_KINDS.items()
         }
         if assets
         else {}
@@ -338,7 +341,7 @@ def list_form(query: QueryDict, filterset: TransactionFilter) -> ListForm:
         default="-time",
         known=filterset.filters,
         once=[name for name, one in filterset.filters.items() if not isinstance(one, TermsFilter)],
-        unavailable={} if assets else dict.fromkeys(("amount", "fee"), NEEDS_ONE_ASSET),
+        unavailable={} if assets else dict.fromkeys(SUM_KINDS, NEEDS_ONE_ASSET),
     )
 
 
@@ -384,7 +387,7 @@ def told(query: QueryDict) -> list[Part]:
 
 
 def is_by_asset(query: QueryDict) -> bool:
-    return query.get("sort", "").removeprefix("-") in ("amount", "fee")
+    return query.get("sort", "").removeprefix("-") in SUM_KINDS
 
 
 def in_words(name: str, value: str) -> str:

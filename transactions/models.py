@@ -512,6 +512,44 @@ class Entry(models.Model):
                 fields=["counterparty", "timestamp", "transaction"], name="entry_counterparty_time"
             ),
             models.Index(Abs("amount"), condition=Q(kind="transfer"), name="entry_size"),
+            models.Index(
+                fields=["asset", "kind", "amount", "timestamp", "transaction"],
+                name="entry_asset_amount",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.asset}"
+
+
+class EntrySum(models.Model):
+    """The exact sum of a transaction's movements of an asset, or of its fees, where they are
+    several: so that a list can be sorted by it along an index. A single entry is its own sum.
+
+    Triggers of the entries write it, and nobody else can.
+    """
+
+    transaction = models.ForeignKey(
+        Transaction, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    asset = models.ForeignKey(
+        Asset, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    kind = models.CharField(max_length=8, choices=Entry.Kind)
+    amount = AmountField()
+    timestamp = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["transaction", "asset", "kind"], name="entry_sum_is_one"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["asset", "kind", "amount", "timestamp", "transaction"],
+                name="entry_sum_amount",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,11 +5,13 @@ and stops when the page is full. So a filter is asked as several queries that ea
 index: one for each address of a contact, say, of which a page needs the first rows alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from contacts.models import Address
@@ -30,7 +32,7 @@ from transactions.conditions import (
     own_texts,
     wanted,
 )
-from transactions.models import AmountField, TransactionLabel, Wallet
+from transactions.models import AmountField, EntrySum, TransactionLabel, Wallet
 from txsite.prepared import fetch_values
 from txsite.tables import Ordering, Place, beyond
 
@@ -40,6 +42,12 @@ FEW = 1_000  # transactions that are named one by one
 
 class Found(NamedTuple):
     sort_value: Any
+    pk: int
+
+
+class FoundSum(NamedTuple):
+    sort_value: Decimal
+    timestamp: datetime
     pk: int
 
 
@@ -123,30 +131,77 @@ def moved(kind: str) -> Coalesce:
     return Coalesce(total, Value(Decimal(0)), output_field=AmountField())
 
 
+SUM_KEY = ("amount", "timestamp", "transaction_id")
+
+
 @dataclass(frozen=True)
 class SumRows:
-    """The transactions that have an asset, to be sorted by what of it they moved."""
+    """The transactions that have an asset, to be sorted by what of it they moved, or paid as a fee:
+    by the exact sum of their entries of one kind, where they have none by zero.
+    """
 
     asked: dict[str, Any]
     asset: int
+    kind: str
 
     def first(
         self, ordering: Ordering, place: Place | None, *, ascending: bool, limit: int
-    ) -> list[Found]:
+    ) -> list[FoundSum]:
+        start = place if place is not None and place.value is not None else None
+        if asks_only(self.asked, "asset"):
+            return self.along_indexes(start, ascending, limit)
         # That there is such an entry has not to be asked again.
         but = "" if one_entry(self.asked, but="asset") else "entry"
         rest = conditions(self.asked, ENTRIES, but=but)
         entries = ENTRIES.filter(Q(asset=self.asset) & rest)
-        rows = entries.values("transaction_id").annotate(sort_value=ordering.expression)
-        key = ("sort_value", "transaction_id")
-        if place is not None and place.value is not None:
-            rows = rows.filter(beyond(place, key, ascending=ascending))
-        sign = "" if ascending else "-"
-        in_order = rows.order_by(*(f"{sign}{name}" for name in key))[:limit]
-        return [Found(*row) for row in fetch_values(in_order.values_list(*key))]
+        rows = entries.values(*SUM_KEY[1:]).annotate(sort_value=ordering.expression)
+        key = ("sort_value", *SUM_KEY[1:])
+        return read_sums([from_place(rows, key, start, ascending)], ascending, limit)
+
+    def along_indexes(self, start: Place | None, ascending: bool, limit: int) -> list[FoundSum]:
+        """A single entry is its own sum, and the sums of several are kept."""
+        of_kind = Q(asset=self.asset, kind=self.kind)
+        of_it = Q(transaction_id=OuterRef("transaction_id"))
+        sums = EntrySum.objects.filter(of_kind)
+        alone = ENTRIES.filter(of_kind & Q(~Exists(sums.filter(of_it))))
+        parts = [from_place(rows, SUM_KEY, start, ascending) for rows in (alone, sums)]
+        found = read_sums(parts, ascending, limit)
+        if len(found) == limit and is_before(found[-1].sort_value, 0, ascending):
+            return found
+        if start is not None and is_before(0, start.value, ascending):
+            return found
+        # Those that have entries of the other kind alone are at zero.
+        none = ENTRIES.filter(Q(asset=self.asset) & ~Q(kind=self.kind))
+        none = none.filter(Q(~Exists(ENTRIES.filter(of_kind & of_it)))).distinct()
+        if start is not None and start.value == 0:
+            start = Place(forward=True, value=start.then, pk=start.pk)
+        else:
+            start = None
+        none = from_place(none, SUM_KEY[1:], start, ascending)
+        rows = fetch_values(none[:limit])
+        found += [FoundSum(Decimal(0), *row) for row in rows]
+        return sorted(found, reverse=not ascending)[:limit]
 
     def count(self, limit: int | None) -> int:
         return TimeRows(by_time(self.asked)).count(limit)
+
+
+def from_place(
+    rows: QuerySet[Any], key: Sequence[str], start: Place | None, ascending: bool
+) -> QuerySet[Any]:
+    if start is not None:
+        rows = rows.filter(beyond(start, key, ascending=ascending))
+    return rows.order_by(*(name if ascending else f"-{name}" for name in key)).values_list(*key)
+
+
+def read_sums(parts: list[QuerySet[Any]], ascending: bool, limit: int) -> list[FoundSum]:
+    """The first ones of all parts, which have none in common."""
+    rows = fetch_values(together([part[:limit] for part in parts]))
+    return sorted((FoundSum(*row) for row in rows), reverse=not ascending)[:limit]
+
+
+def is_before(value: Decimal | int, other: Decimal | int, ascending: bool) -> bool:
+    return value < other if ascending else value > other
 
 
 def together(parts: list[QuerySet[Any]]) -> QuerySet[Any]:
@@ -164,11 +219,16 @@ def by_time(asked: dict[str, Any]) -> list[Way]:
     return next((ways for ways in found if ways), everything)
 
 
+def asks_only(asked: dict[str, Any], name: str) -> bool:
+    """Whether one value of this filter is all that is asked."""
+    all_asked = [each for each, terms in asked.items() if terms not in (None, [])]
+    return all_asked == [name] and len(asked[name]) == 1
+
+
 def with_label(asked: dict[str, Any]) -> QuerySet[Any] | None:
     """The rows of one label, where nothing else is asked: a transaction has it once."""
     labels = ids_of(asked["label"])
-    is_all = [name for name, terms in asked.items() if terms not in (None, [])] == ["label"]
-    if len(labels) != 1 or len(asked["label"]) != 1 or not is_all:
+    if len(labels) != 1 or not asks_only(asked, "label"):
         return None
     return TransactionLabel.objects.filter(label=labels[0]).order_by().values_list("pk")
 

@@ -25,6 +25,7 @@ LEDGER_APPS = ("contacts", "transactions")
 FOLLOWING = {
     "transactions_balance",
     "transactions_coveredentry",
+    "transactions_entrysum",
     "transactions_takenofflabel",
     "transactions_toldasset",
 }

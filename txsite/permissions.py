@@ -18,6 +18,7 @@ VIEWERS = {
     "transactions.entry": ("view",),
     "transactions.balance": ("view",),
     "transactions.coveredentry": ("view",),
+    "transactions.entrysum": ("view",),
     "transactions.takenofflabel": ("view",),
     "transactions.toldasset": ("view",),
     "transactions.importbatch": ("view",),

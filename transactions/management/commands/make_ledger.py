@@ -14,6 +14,7 @@ LOADED = ("transactions_transaction", "transactions_entry", "transactions_transa
 BESIDE = (
     *("contacts_contact", "contacts_address", "transactions_wallet", "transactions_asset"),
     *("transactions_label", "transactions_balance"),
+    "transactions_entrysum",
 )
 
 # Everything follows from the number of a transaction and the seed: `pg_temp.r(n, k)` is the k-th
@@ -212,19 +213,23 @@ INDEXES = """
         AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
     ORDER BY 1
 """
-# Entry by entry the balances would be counted without an index; all at once they are quick too.
-BALANCES_OFF = """
-    ALTER TABLE transactions_entry DISABLE TRIGGER keep_balances_insert;
-    ALTER TABLE transactions_balance DISABLE TRIGGER protect_balances
+# Entry by entry what follows would be counted without an index; all at once it is quick too.
+KEPT = """
+    ALTER TABLE transactions_entry {do} TRIGGER keep_balances_insert;
+    ALTER TABLE transactions_entry {do} TRIGGER keep_sums_insert;
+    ALTER TABLE transactions_balance {do} TRIGGER protect_balances;
+    ALTER TABLE transactions_entrysum {do} TRIGGER protect_sums
 """
 BALANCES = """
     INSERT INTO transactions_balance (wallet_id, asset_id, amount, count)
     SELECT wallet_id, asset_id, sum(amount), count(DISTINCT transaction_id)
     FROM transactions_entry GROUP BY wallet_id, asset_id ORDER BY wallet_id, asset_id
 """
-BALANCES_ON = """
-    ALTER TABLE transactions_entry ENABLE TRIGGER keep_balances_insert;
-    ALTER TABLE transactions_balance ENABLE TRIGGER protect_balances
+SUMS = """
+    INSERT INTO transactions_entrysum (transaction_id, asset_id, kind, amount, timestamp)
+    SELECT transaction_id, asset_id, kind, sum(amount), min(timestamp)
+    FROM transactions_entry GROUP BY transaction_id, asset_id, kind HAVING count(*) > 1
+    ORDER BY transaction_id, asset_id, kind
 """
 # Of this transaction alone: sorts of a million rows stay in memory.
 SETTINGS = """
@@ -270,13 +275,14 @@ def make(cursor: CursorWrapper, count: int, seed: int) -> None:
             check_foreign_keys(cursor)  # or the tables could not be altered
             cursor.execute("ANALYZE plan, own, token, coin, address, label")
             put_back = take_off(cursor)
-            cursor.execute(BALANCES_OFF)
+            cursor.execute(KEPT.format(do="DISABLE"))
         cursor.execute(script.format(**numbers))
     for statement in put_back:
         cursor.execute(statement)
     cursor.execute(BALANCES)
+    cursor.execute(SUMS)
     check_foreign_keys(cursor)
-    cursor.execute(BALANCES_ON)
+    cursor.execute(KEPT.format(do="ENABLE"))
 
 
 def take_off(cursor: CursorWrapper) -> list[str]:
