@@ -1,9 +1,9 @@
 """Coinbase's transaction history, in all its generations."""
 
 import pytest
-from files import moved, questions, reasons, rows
+from files import moved, questions, reading, reasons, rows
 
-from transactions.imports.rows import Options
+from transactions.imports.rows import Options, Row
 
 OLDEST = (
     "Timestamp,Transaction Type,Asset,Quantity Transacted,USD Spot Price at Transaction,"
@@ -209,6 +209,81 @@ def test_other_lines_of_one_id_are_no_conversion(lines: tuple[str, ...]) -> None
     assert "Line 2: Notes '' do not say what the conversion brought" in told[0]
 
 
+@pytest.mark.parametrize("side", ["Convert,BTC,0.00084397,,", "Convert,USDC,-77.589329,,"])
+def test_side_of_a_conversion_that_stands_alone_is_counted_and_told(side: str) -> None:
+    _, asset, quantity, *_ = side.split(",")
+    read = reading(newest(side), Options())
+    (row,) = read.records
+    assert isinstance(row, Row)
+    assert (row.external_id, moved(row)) == ("c1", [(quantity, "transfer", asset)])
+    assert [text for text in read.told if text.startswith("Conversions of which")]
+
+
+GIVEN = "g1,2023-08-01 09:06:57 UTC,Convert,XLM,-49.1,EUR,€0.13,€6.26,€6.43,€0.16,"
+TAKEN = "t1,2023-08-01 09:06:57 UTC,Convert,DOGE,91.5,EUR,€0.07,€6.43,€6.43,-€0.01,"
+BOTH = "Converted 49.1 XLM to 91.5 DOGE"
+
+
+@pytest.mark.parametrize("lines", [(GIVEN,), (TAKEN,), (GIVEN, TAKEN), (TAKEN, GIVEN)])
+def test_conversion_is_one_whichever_of_its_sides_have_a_line(lines: tuple[str, ...]) -> None:
+    (row,) = rows(file(NEW, *(line + BOTH for line in lines)), Options())
+    assert moved(row) == [("-49.1", "transfer", "XLM"), ("91.5", "transfer", "DOGE")]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "Advanced Trade Sell,ZEC,-0.01,USD,$424.71,-$4.41,-$4.39,$0.0265,,,",
+            [
+                ("-0.01", "transfer", "ZEC"),
+                ("4.4165", "transfer", "USD"),
+                ("-0.0265", "fee", "USD"),
+            ],
+        ),
+        (
+            "Advanced Trade Buy,ZEC,0.01,USD,$424.71,$4.41,$4.43,$0.02,,,",
+            [("-4.41", "transfer", "USD"), ("0.01", "transfer", "ZEC"), ("-0.02", "fee", "USD")],
+        ),
+    ],
+)
+def test_advanced_trade_without_notes_counts_in_the_currency_of_its_price(
+    line: str, told: list[tuple[str, str, str]]
+) -> None:
+    read = reading(file(NEWEST, f"{START},{line}"), Options())
+    (row,) = read.records
+    assert isinstance(row, Row)
+    assert (row.type, moved(row)) == ("trade", told)
+    assert [text for text in read.told if text.startswith("Advanced trades without Notes")]
+
+
+def test_file_without_notes_is_known() -> None:
+    content = file(
+        NEW.removesuffix(",Notes"), f"{START},Buy,ETH,0.5,EUR,€200.00,€100.00,€102.50,€2.50"
+    )
+    (row,) = rows(content, Options())
+    assert moved(row) == BUY
+
+
+def test_notes_with_a_space_after_the_sign_of_currency_are_read() -> None:
+    notes = "Bought 0.5 ETH for € 102.50 EUR on ETH-EUR at 200 EUR/ETH"
+    (row,) = rows(new("Advanced Trade Buy", "0.5", notes), Options())
+    assert moved(row) == BUY
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_", "amount"),
+    [
+        ("Asset Migration", "self", "-0.5"),
+        ("Savings to Cash", "self", "0"),
+        ("Prime Deposit", "withdrawal", "-0.5"),
+    ],
+)
+def test_newer_types_say_what_became_of_the_asset(kind: str, type_: str, amount: str) -> None:
+    (row,) = rows(new(kind, "-0.5", ""), Options())
+    assert (row.type, moved(row)) == (type_, [(amount, "transfer", "ETH")])
+
+
 def test_addresses_of_the_newest_files_are_the_note_where_there_is_none() -> None:
     (sent,) = rows(newest("Send,BTC,-0.01,,bc1qcold"), Options())
     (received,) = rows(newest("Receive,BTC,0.01,bc1qother,"), Options())
@@ -216,8 +291,10 @@ def test_addresses_of_the_newest_files_are_the_note_where_there_is_none() -> Non
 
 
 def test_notes_about_another_asset_than_the_lines_are_rejected() -> None:
-    (reason,) = reasons(new("Convert", "30", "Converted 0.1 BTC to 30 ETH"), Options())
-    assert "Notes are about 'BTC', and the line is of 'ETH'" in reason
+    for asset, quantity in (("SOL", "30"), ("ETH", "29")):
+        content = new("Convert", quantity, "Converted 0.1 BTC to 30 ETH", asset)
+        (reason,) = reasons(content, Options())
+        assert f"Notes are about 'BTC', and the line is of '{asset}'" in reason
 
 
 def test_sign_of_another_currency_is_rejected() -> None:

@@ -2,12 +2,14 @@
 
 Up to seven lines stand before the header. Times are UTC. Older files have no `ID`, and no sign:
 what goes out is told by the type; newer ones sign what was sent. The second side of a conversion
-is only in `Notes`, but for the newest files, where each side has a line and both have one `ID`.
+is only in `Notes`, but for the newest files, where each side has a line and both have one `ID`; a
+file of one asset has one of them. In some both have `Notes` and an `ID` each.
 Prices, fees and totals are in the currency of the account, which the oldest files name in the
 titles of columns (`EUR Subtotal`); those of before 2020 have one amount, fee included. Of a buy or
 sale the total is what the account paid or got, whatever subtotal and fee add up to: the rest of it
 is spread. What was traded for anything but that currency is only in `Notes`, its fee included, and
-the columns are what it was worth. Source: files that people published.
+the columns are what it was worth; the newest files have no such Notes, so that it counts in that
+currency. Source: files that people published.
 """
 
 import re
@@ -15,6 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from typing import NamedTuple
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import (
@@ -30,6 +33,15 @@ from transactions.imports.formats.cells import Unreadable, shown
 from transactions.imports.formats.reader import Record, line_of, records
 from transactions.imports.rows import Movement, Table
 
+WORTH = (
+    "Advanced trades without Notes were counted in the currency of their prices, since nothing in "
+    "the file tells what else they were for, such as USDC. Write 'Bought 1 ETH for 2000 USDC' into "
+    "Notes where they were."
+)
+HALVES = (
+    "Conversions of which the file has one side were counted with that side alone: the other is in "
+    "a file of all assets. Import that too."
+)
 # Type in small letters -> ours. With a side in fiat, out, in; of others the sign tells.
 TRADES = {
     "buy": True,
@@ -45,6 +57,7 @@ OUT = {
     "donation": "donation",
     "exchange deposit": "withdrawal",
     "pro deposit": "withdrawal",
+    "prime deposit": "withdrawal",
     "admin debit": "other",
     "card spend": "cost",
 }
@@ -53,6 +66,7 @@ IN = {
     "deposit": "deposit",
     "exchange withdrawal": "deposit",
     "pro withdrawal": "deposit",
+    "prime withdrawal": "deposit",
     "staking income": "reward",
     "rewards income": "reward",
     "reward income": "reward",
@@ -62,6 +76,8 @@ IN = {
     "learning reward": "income",
     "coinbase earn": "income",
     "card buy back": "income",
+    "credit card reward": "income",
+    "referral reward": "income",
     "subscription rebate": "income",
     "subscription rebates (24 hours)": "income",
     "incentives rewards payout": "income",
@@ -69,22 +85,29 @@ IN = {
     "fork": "fork",
 }
 # Two lines of what is given and taken, which the sign tells.
-SELF = {"retail staking transfer", "retail unstaking transfer", "retail eth2 deprecation"}
+SELF = {
+    "retail staking transfer",
+    "retail unstaking transfer",
+    "retail eth2 deprecation",
+    "asset migration",
+    "wrap asset",
+}
 # With the fee in it.
 TOTALS = (
     "total (inclusive of fees and/or spread)",
     "total (inclusive of fees)",
     "amount transacted (inclusive of coinbase fees)",
+    "total",
 )
 # One line of what stays in the account.
-WITHIN = {"vault withdrawal", "cash to savings"}
+WITHIN = {"vault withdrawal", "cash to savings", "savings to cash"}
 _converted = re.compile(
     r"Converted (?P<quantity>[0-9][0-9,.]*) (?P<asset>\S+) to (?P<amount>[0-9][0-9,.]*) "
     r"(?P<currency>\S+)",
     re.IGNORECASE,
 ).match
 _traded = re.compile(
-    r"(?:Bought|Sold) (?P<quantity>\S+) (?P<asset>\S+) for [^\w\s]?(?P<amount>[0-9][0-9,.]*) "
+    r"(?:Bought|Sold) (?P<quantity>\S+) (?P<asset>\S+) for [^\w\s]? ?(?P<amount>[0-9][0-9,.]*) "
     r"(?P<currency>\w+)",
     re.IGNORECASE,
 ).match
@@ -96,19 +119,28 @@ def first(line: Line, *names: str) -> str:
     return next((line[name] for name in names if line.get(name)), "")
 
 
-def read_line(mark: str, pairs: frozenset[str], line: Line, context: Context) -> Told:
-    """`mark` is the decimal mark of the file's Notes, empty where no line tells it; `pairs` are the
-    ids of conversions of which each side has a line."""
+Side = tuple[Decimal, str, str, str]  # quantity, asset, type and Notes of one line
+
+
+class Fits(NamedTuple):
+    """What all lines of a file tell together."""
+
+    mark: str = ""  # the decimal mark of its Notes, empty where none tells it, or some tell others
+    sides: frozenset[str] = frozenset()  # the ids of conversions of which a line is one side
+    given: frozenset[tuple[str, str]] = frozenset()  # of what was given: time and Notes
+
+
+def read_line(fits: Fits, line: Line, context: Context) -> Told:
     kind = line["transaction type"].casefold()
     quantity = cells.number(line["quantity transacted"], "Quantity Transacted")
     if quantity is None:
         raise Unreadable("Quantity Transacted is empty. Export the file again.")
     id_ = line.get("id", "")
-    is_side = kind == "convert" and id_ in pairs
+    is_side = kind == "convert" and id_ in fits.sides
     if is_side:
         type_, movements = "trade", move(quantity, line["asset"], "Asset")
     else:
-        type_, movements = _moved(kind, quantity, line, mark)
+        type_, movements = _moved(kind, quantity, line, fits)
     return Told(
         context.time(line["timestamp"], "Timestamp"),
         movements,
@@ -125,12 +157,12 @@ def _with_whom(line: Line) -> str:
     return ", ".join(f"{word} {address}" for word, address in named.items() if address)
 
 
-def _moved(kind: str, quantity: Decimal, line: Line, mark: str) -> tuple[str, list[Movement]]:
+def _moved(kind: str, quantity: Decimal, line: Line, fits: Fits) -> tuple[str, list[Movement]]:
     asset, size = line["asset"], quantity.copy_abs()
     if kind in TRADES:
-        return "trade", _trade(kind, line, size, mark)
+        return "trade", _trade(kind, line, size, fits.mark)
     if kind == "convert":
-        return "trade", _conversion(line, size, mark)
+        return "trade", _conversion(line, size, fits)
     if kind in IN and not quantity.is_signed():
         return IN[kind], move(size, asset, "Asset")
     if kind in WITHIN:
@@ -144,6 +176,10 @@ def _moved(kind: str, quantity: Decimal, line: Line, mark: str) -> tuple[str, li
         f"Transaction Type {shown(line['transaction type'])} is not known, and this generation of "
         "the file does not sign amounts. Please report it."
     )
+
+
+def is_advanced(kind: str) -> bool:
+    return kind.startswith("advance")
 
 
 def _trade(kind: str, line: Line, size: Decimal, mark: str) -> list[Movement]:
@@ -160,8 +196,8 @@ def _paid(
     currency, prefix = _currency(line)
     traded = _traded(line["notes"])
     if traded and traded["currency"].upper() != currency.upper():
-        return _in_words(traded, line, size, mark), traded["currency"], None
-    if not traded and kind.startswith("advance"):
+        return _other_side(traded, line, size, mark), traded["currency"], None
+    if not traded and is_advanced(kind) and line["notes"]:
         raise Unreadable(
             f"Notes {shown(line['notes'])} do not say what it was traded for, which stands nowhere "
             "else. Write 'Bought 1 ETH for 2000 USDC' there."
@@ -201,26 +237,55 @@ def _currency(line: Line) -> tuple[str, str]:
     return code.upper(), f"{code} " if code else ""
 
 
-def _conversion(line: Line, size: Decimal, mark: str) -> list[Movement]:
+def _conversion(line: Line, size: Decimal, fits: Fits) -> list[Movement]:
     found = _converted(line["notes"])
     if not found:
         raise Unreadable(
             f"Notes {shown(line['notes'])} do not say what the conversion brought, which stands "
             "nowhere else. Write 'Converted 1 BTC to 30 ETH' there."
         )
-    bought = _in_words(found, line, size, mark)
+    if _is_of_what_came(line, size, found):
+        given = _in_words(found["quantity"], found["amount"], size, fits.mark)
+        return swap(size, line["asset"], given, found["asset"], None, "")
+    bought = _other_side(found, line, size, fits.mark)
     return swap(bought, found["currency"].rstrip("."), size, line["asset"], None, "")
 
 
-def _in_words(said: re.Match[str], line: Line, size: Decimal, mark: str) -> Decimal | None:
-    """The amount out of Notes, of which some accounts have those with decimal commas: the quantity
-    there, which is the line's own, tells; where it is whole, other lines of the file do."""
-    text, quantity = said["amount"], said["quantity"]
+def _is_of_what_came(line: Line, size: Decimal, said: re.Match[str]) -> bool:
+    """Whether the line is of the asset that the conversion brought, as some files have it."""
+    asset = line["asset"].upper()
+    is_its = said["currency"].rstrip(".").upper() == asset != said["asset"].upper()
+    return is_its and bool(_marks(said["quantity"], said["amount"], size))
+
+
+def _is_told_before(fits: Fits, line: Line) -> bool:
+    """Whether another line has both sides of the same conversion."""
+    said = _converted(line["notes"])
+    if line["transaction type"].casefold() != "convert" or not said or line["id"] in fits.sides:
+        return False
+    with suppress(Unreadable):
+        quantity = cells.number(line["quantity transacted"], "")
+        is_other = quantity is not None and _is_of_what_came(line, quantity.copy_abs(), said)
+        return is_other and _key(line) in fits.given
+    return False
+
+
+def _key(line: Line) -> tuple[str, str]:
+    return line["timestamp"], line["notes"]
+
+
+def _other_side(said: re.Match[str], line: Line, size: Decimal, mark: str) -> Decimal | None:
     if said["asset"].upper() != line["asset"].upper():
         raise Unreadable(
             f"Notes are about {shown(said['asset'])}, and the line is of {shown(line['asset'])}: "
             "which of them was given is not known. Write the asset that Notes begin with."
         )
+    return _in_words(said["amount"], said["quantity"], size, mark)
+
+
+def _in_words(text: str, quantity: str, size: Decimal, mark: str) -> Decimal | None:
+    """An amount out of Notes, of which some accounts have those with decimal commas: the quantity
+    there, which is the line's own, tells; where it is whole, other lines of the file do."""
     found = {
         marks: cells.number(text.translate(MARKS[marks]), "Notes", thousands=True)
         for marks in _marks(text, quantity, size)
@@ -248,39 +313,52 @@ def _marks(text: str, quantity: str, size: Decimal) -> list[str]:
 
 
 def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
-    """Which decimal mark the file's Notes have, where some line tells it and none another; and
-    which of its conversions have a line for each side."""
-    told = set()
-    lines_of: dict[str, list[tuple[Decimal, str, str]]] = {}
+    marks: set[str] = set()
+    given: set[tuple[str, str]] = set()
+    lines_of: dict[str, list[Side]] = {}
+    is_worth = False
     for record in records(table):
         line = line_of(record, table.header) if isinstance(record, Record) else Line()
+        kind = line["transaction type"].casefold()
+        is_worth = is_worth or (is_advanced(kind) and not line["notes"])
         with suppress(Unreadable):
             quantity = cells.number(line["quantity transacted"], "")
             if quantity is None:
                 continue
             if said := _converted(line["notes"]) or _traded(line["notes"]):
-                marks = _marks(said["amount"], said["quantity"], quantity.copy_abs())
-                told.update(marks if len(marks) == 1 else [])
-            side = (quantity, line["asset"].upper(), line["transaction type"].casefold())
+                fitting = _marks(said["amount"], said["quantity"], quantity.copy_abs())
+                marks.update(fitting if len(fitting) == 1 else [])
+                if said["asset"].upper() == line["asset"].upper():
+                    given.add(_key(line))
+            side = (quantity, line["asset"].upper(), kind, line["notes"])
             lines_of.setdefault(line["id"], []).append(side)
-    mark = told.pop() if len(told) == 1 else ""
-    pairs = frozenset(id_ for id_, lines in lines_of.items() if id_ and _is_pair(lines))
-    return replace(known, read_line=partial(read_line, mark, pairs))
+    mark = marks.pop() if len(marks) == 1 else ""
+    pairs = {id_ for id_, lines in lines_of.items() if id_ and _is_pair(lines)}
+    halves = {id_ for id_, lines in lines_of.items() if id_ and _is_half(lines)}
+    fits = Fits(mark, frozenset(pairs | halves), frozenset(given))
+    told = tuple(text for text, is_so in ((WORTH, is_worth), (HALVES, bool(halves))) if is_so)
+    passes_over = partial(_is_told_before, fits)
+    return replace(known, read_line=partial(read_line, fits), passes_over=passes_over, told=told)
 
 
-def _is_pair(lines: list[tuple[Decimal, str, str]]) -> bool:
+def _is_pair(lines: list[Side]) -> bool:
     """Whether they are a conversion's two sides: one asset that went out, another that came in."""
     if len(lines) != 2:
         return False
-    (given, asset, kind), (taken, other, other_kind) = sorted(lines)
+    (given, asset, kind, _), (taken, other, other_kind, _) = sorted(lines)
     return kind == other_kind == "convert" and given < 0 < taken and asset != other
+
+
+def _is_half(lines: list[Side]) -> bool:
+    """Whether it is one of two sides, whose sign tells which, and the other is in another file."""
+    return len(lines) == 1 and lines[0][2:] == ("convert", "")
 
 
 HISTORY = AccountFile(
     "coinbase",
     "Coinbase transaction history",
-    frozenset({"timestamp", "transaction type", "asset", "quantity transacted", "notes"}),
-    partial(read_line, "", frozenset()),
+    frozenset({"timestamp", "transaction type", "asset", "quantity transacted"}),
+    partial(read_line, Fits()),
     account="Coinbase",
     date_column="timestamp",
     has_unique_ids=True,
