@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 import pytest
-from files import FORMAT_OPTIONS, reading, reasons, records, rows, sample, sample_lines
+from files import FORMAT_OPTIONS, questions, reading, reasons, records, rows, sample, sample_lines
 
 from transactions.imports.rows import Options, Row
 
@@ -218,14 +218,40 @@ def test_nfts_of_one_contract_are_each_another() -> None:
     assert row.movements[0].asset == read[2].movements[0].asset
 
 
-@pytest.mark.parametrize("time", ["2022-07-29 09:00:00", "165891240000000"])
-def test_time_that_rotki_does_not_write_is_quoted_whole(time: str) -> None:
+def test_time_that_rotki_does_not_write_is_quoted_whole() -> None:
     header = sample("rotki-events.csv").splitlines()[0].decode()
+    time = "165891240000000"
     (reason,) = reasons(f"{header}\nDeposit,kraken,EUR,5,,,,{time}\n".encode(), Options())
     assert reason == (
         f"Line 2: Timestamp '{time}' is not a time in Unix milliseconds from 2009 to 2100. "
         "Write it like 1658912400000."
     )
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "1658912400",
+        "2022-07-27 09:00:00",
+        "2022-07-27T09:00:00Z",
+        "27.07.2022 09:00",
+        "7/27/2022 9:00",
+    ],
+)
+@pytest.mark.parametrize("name", ["rotki-events.csv", "rotki-trades.csv", "rotki-trades-old.csv"])
+def test_times_in_rotkis_files_may_be_written_out(name: str, time: str) -> None:
+    header, line = sample(name).decode().splitlines()[:2]
+    written = f"{line.rpartition(',')[0]},{time}"
+    (row,) = rows(f"{header}\n{written}\n".encode(), Options())
+    assert f"{row.timestamp:%Y-%m-%d %H:%M:%S}" == "2022-07-27 09:00:00"
+
+
+def test_order_of_day_and_month_in_rotkis_files_is_asked_for() -> None:
+    header = sample("rotki-events.csv").splitlines()[0].decode()
+    content = f"{header}\nDeposit,kraken,EUR,5,,,,03/08/2022 09:00\n".encode()
+    assert [one.option for one in questions(content, Options())] == ["date_order"]
+    (row,) = rows(content, Options(date_order="dmy"))
+    assert f"{row.timestamp:%Y-%m-%d}" == "2022-08-03"
 
 
 def test_contract_of_another_chain_is_another_token() -> None:

@@ -1,10 +1,10 @@
 """rotki's generic files: events, and trades.
 
-Times are Unix milliseconds. Assets are symbols, or identifiers such as
-`eip155:1/erc20:0xdAC1…1ec7`; the best known of these get the code that accounts have for them, of
-the others the contract is the code. The fee is beside the amounts. Trades of files before 2024 have
-a base and a quote currency: of which of them Buy Amount is, tells whether the base was bought or
-sold. Source: rotki's documentation and its importers.
+Times are Unix milliseconds, or as people write them, in UTC. Assets are symbols, or identifiers
+such as `eip155:1/erc20:0xdAC1…1ec7`; the best known of these get the code that accounts have for
+them, of the others the contract is the code. The fee is beside the amounts. Trades of files before
+2024 have a base and a quote currency: of which of them Buy Amount is, tells whether the base was
+bought or sold. Source: rotki's documentation and its importers.
 """
 
 import re
@@ -48,8 +48,11 @@ _identifier = re.compile(
 ).fullmatch
 
 
-def time_of(text: str) -> datetime:
-    """Milliseconds, or seconds where there are too few digits for them."""
+def time_of(line: Line, context: Context) -> datetime:
+    """Milliseconds, or seconds where there are too few digits for them, or written out."""
+    text = line["timestamp"]
+    if not text.isdecimal():
+        return context.time(text, "Timestamp")
     try:
         return cells.unix_time(text[:-3] if len(text) > 11 else text, "Timestamp")
     except Unreadable:
@@ -79,7 +82,7 @@ def read_event(line: Line, context: Context) -> Told:
     is_out, type_ = TYPES[kind]
     amount = cells.amount(line["amount"], "Amount")
     return Told(
-        time_of(line["timestamp"]),
+        time_of(line, context),
         [
             *move(amount, code(line["currency"]), "Currency", is_out=is_out),
             *move(fee_of(line), code(line["fee currency"]), "Fee Currency", is_fee=True),
@@ -97,7 +100,7 @@ def fee_of(line: Line) -> Decimal | None:
 
 def read_trade(line: Line, context: Context) -> Told:
     currencies = line["receive currency"], line["spend currency"]
-    return _trade(line, "receive amount", "spend amount", *currencies)
+    return _trade(line, context, "receive amount", "spend amount", *currencies)
 
 
 def read_old_trade(line: Line, context: Context) -> Told:
@@ -106,15 +109,17 @@ def read_old_trade(line: Line, context: Context) -> Told:
     if kind not in ("buy", "sell"):
         raise Unreadable(f"Type {shown(line['type'])} is not known. Write Buy or Sell.")
     currencies = (base, quote) if kind == "buy" else (quote, base)
-    return _trade(line, "buy amount", "sell amount", *currencies)
+    return _trade(line, context, "buy amount", "sell amount", *currencies)
 
 
-def _trade(line: Line, received: str, spent: str, received_code: str, spent_code: str) -> Told:
+def _trade(
+    line: Line, context: Context, received: str, spent: str, received_code: str, spent_code: str
+) -> Told:
     amounts = [cells.amount(line[name], name.title()) for name in (received, spent)]
     if not all(amounts):
         raise Unreadable(f"{received.title()} or {spent.title()} is 0, and a trade has both.")
     return Told(
-        time_of(line["timestamp"]),
+        time_of(line, context),
         swap(
             amounts[0],
             code(received_code),
@@ -136,6 +141,7 @@ EVENTS = AccountFile(
     FEES | {"type", "currency", "amount"},
     read_event,
     wallet_columns=("location",),
+    date_column="timestamp",
 )
 TRADES = AccountFile(
     "rotki-trades",
@@ -143,6 +149,7 @@ TRADES = AccountFile(
     FEES | {"spend currency", "receive currency", "receive amount", "spend amount"},
     read_trade,
     wallet_columns=("location",),
+    date_column="timestamp",
 )
 OLD_TRADES = AccountFile(
     "rotki-trades-old",
@@ -150,4 +157,5 @@ OLD_TRADES = AccountFile(
     FEES | {"base currency", "quote currency", "type", "buy amount", "sell amount"},
     read_old_trade,
     wallet_columns=("location",),
+    date_column="timestamp",
 )
