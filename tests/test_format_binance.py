@@ -105,10 +105,42 @@ def test_equal_lines_that_are_no_trade_are_kept_apart() -> None:
         ("Fiat Deposit", "deposit"),
         ("Transfer Between Main and Funding Wallet", "self"),
         ("Something new", "other"),
+        ("ETH 2.0 Staking Withdrawals", "trade"),
+        ("Token Swap - Redenomination/Rebranding", "trade"),
+        ("Token Swap - Distribution", "airdrop"),
+        ("Asset Conversion Transfer", "trade"),
+        ("Sell Crypto To Fiat", "trade"),
+        ("P2P Trading", "trade"),
+        ("Launchpad Subscribe", "self"),
+        ("Liquid Swap Add", "self"),
+        ("Liquid Swap rewards", "reward"),
+        ("Send", "receive"),
     ],
 )
 def test_operations_have_types(name: str, type_: str) -> None:
     assert operation(name).type == type_
+
+
+def test_payment_is_sent_or_received_by_its_sign() -> None:
+    assert [operation("Binance Pay", change).type for change in ("-1", "1")] == ["send", "receive"]
+
+
+def test_sides_of_what_was_exchanged_for_another_coin_are_one() -> None:
+    line = "7,2024-05-01 10:00:00,Spot,Token Swap - Redenomination/Rebranding"
+    old, new = rows(file(OLD, f"{line},LUNA,-5,", f"{line},LUNC,5,"), Options())
+    assert old.external_id == new.external_id
+
+
+def test_statement_with_spanish_columns_is_known() -> None:
+    header = "ID de usuario,Tiempo,Cuenta,Operación,Moneda,Cambio,Observación"
+    line = "7,2024-03-01 10:00:05,Spot,Buy Crypto With Fiat"
+    content = file(header, f"{line},BTC,0.02,x", f"{line},EUR,-600,x")
+    got, paid = read(content, "export(UTC+1).csv")
+    assert [moved(got), moved(paid)] == [
+        [("0.02", "transfer", "BTC")],
+        [("-600", "transfer", "EUR")],
+    ]
+    assert (got.external_id, f"{got.timestamp:%H:%M}") == (paid.external_id, "09:00")
 
 
 def test_a_fee_that_is_given_back_is_no_fee() -> None:

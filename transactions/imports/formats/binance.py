@@ -42,6 +42,10 @@ TRADES = {
     "transaction revenue",
     "transaction fee",
     "binance convert",
+    "convert",
+    "futures convert",
+    "asset conversion transfer",
+    "token swap - redenomination/rebranding",
     "large otc trading",
     "otc trading",
     "small assets exchange bnb",
@@ -50,8 +54,12 @@ TRADES = {
     "buy crypto",
     "buy crypto with fiat",
     "buy crypto with card",
+    "sell crypto to fiat",
     "auto-invest transaction",
     "eth 2.0 staking",
+    "eth 2.0 staking withdrawals",
+    "beth to wbeth wrapping",
+    "wbeth to beth unwrapping",
     "stablecoins auto-conversion",
     "leverage token redemption",
     "swap farming transaction",
@@ -80,7 +88,17 @@ TYPES = {
     "purchase": "self",
     "transfer": "self",
     "fork": "fork",
+    "subscribe": "self",
+    "liquid swap": "self",
+    "liquidity farming": "self",
+    "p2p": "trade",
+    "crypto box": "gift",
+    "funding fee": "fee",
+    "spending": "cost",
+    "fiat ocbs": "deposit",
 }
+# Of what goes to others and comes from them in one operation, the sign tells.
+BOTH_WAYS = ("send", "receive", "recieve", "binance pay")
 STATUSES: dict[str, Status] = {
     "": "ok",
     "completed": "ok",
@@ -97,6 +115,15 @@ STATUSES: dict[str, Status] = {
     "rejected": "failed",
     "cancelled": "failed",
     "canceled": "failed",
+}
+# A statement's columns in Spanish; what is in them is the same in every language.
+SPANISH = {
+    "tiempo": "time",
+    "cuenta": "account",
+    "operación": "operation",
+    "moneda": "coin",
+    "cambio": "change",
+    "observación": "remark",
 }
 _short_year = re.compile(r"[0-9]{2}-[0-9]{2}-[0-9]{2} .*").fullmatch
 _time_column = re.compile(r"utc_time|(?:date|time) ?(?:\(utc.*\))?").fullmatch
@@ -116,6 +143,10 @@ def _time(line: Line, context: Context) -> datetime:
     return context.time(f"20{text}" if _short_year(text) else text, column or "Time")
 
 
+def columns(header: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(SPANISH.get(name.casefold(), name) for name in header)
+
+
 def time_column(names: Iterable[str]) -> str:
     return next((name for name in names if _time_column(name)), "")
 
@@ -133,7 +164,7 @@ def zone_of(text: str) -> tzinfo | None:
 
 
 def _in_its_zone(known: AccountFile, table: Table) -> AccountFile:
-    column = time_column(map(str.casefold, table.header))
+    column = time_column(map(str.casefold, columns(table.header)))
     zone = UTC if column == "utc_time" else zone_of(column) or zone_of(table.file_name)
     return replace(known, date_column=column, is_utc=False, zone=zone, zone_varies=True)
 
@@ -179,7 +210,7 @@ def delays(table: Table) -> dict[str, timedelta]:
     for record in records(table):
         if not isinstance(record, Record):
             continue
-        line = line_of(record, table.header)
+        line = line_of(record, columns(table.header))
         operation = line["operation"].casefold()
         if operation not in TRADES:
             continue
@@ -240,12 +271,14 @@ def read_statement(delay: Mapping[str, timedelta], line: Line, context: Context)
         timestamp,
         [Movement(change, asset, "fee" if is_fee else "transfer")],
         group=f"trade:{timestamp:%Y-%m-%dT%H:%M:%S}" if is_trade else "",
-        type="trade" if is_trade else _type(operation),
+        type="trade" if is_trade else _type(operation, is_out=change < 0),
         note=cells.note_text(line.get("remark", ""), "Remark"),
     )
 
 
-def _type(operation: str) -> str:
+def _type(operation: str, *, is_out: bool) -> str:
+    if any(word in operation for word in BOTH_WAYS):
+        return "send" if is_out else "receive"
     return next((ours for word, ours in TYPES.items() if word in operation), "other")
 
 
@@ -296,6 +329,7 @@ STATEMENT = AccountFile(
     frozenset({"account", "operation", "coin", "change"}),
     partial(read_statement, {}),
     account=ACCOUNT,
+    columns=columns,
     fitted=_with_its_trades,
 )
 WITHDRAWALS = AccountFile(
