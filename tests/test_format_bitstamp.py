@@ -88,6 +88,28 @@ def test_what_goes_between_bitstamps_accounts_moves_nothing(type_: str) -> None:
         assert (row.type, moved(row)) == ("self", [("0", "transfer", "BTC")])
 
 
+def test_transfer_within_bitstamp_may_say_where_it_went_in_place_of_the_value() -> None:
+    way = "Main Account -> Savings"
+    there = new("Sub Account Transfer").replace(b"30000,EUR", f"{way},".encode())
+    for content in (old("Sub Account Transfer", rest=f"{way},,,"), there):
+        (row,) = rows(content, Options())
+        assert (row.type, moved(row)) == ("self", [("0", "transfer", "BTC")])
+
+
+@pytest.mark.parametrize(
+    ("type_", "ours", "amount"),
+    [
+        ("Crypto deposit", "deposit", "1.5"),
+        ("Crypto withdrawal", "withdrawal", "-1.5"),
+        ("Ripple withdrawal", "withdrawal", "-1.5"),
+        ("Earn interest", "interest", "1.5"),
+    ],
+)
+def test_types_of_other_generations_say_the_way(type_: str, ours: str, amount: str) -> None:
+    (row,) = rows(old(type_), Options())
+    assert (row.type, moved(row)) == (ours, [(amount, "transfer", "BTC")])
+
+
 @pytest.mark.parametrize("type_", ["Market", "Something new"])
 def test_line_that_does_not_say_its_way_is_rejected(type_: str) -> None:
     (reason,) = reasons(new(type_), Options())

@@ -26,13 +26,19 @@ ACCOUNT = "Bitstamp"
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 TYPES = {
     "deposit": "deposit",
+    "crypto deposit": "deposit",
     "card deposit": "deposit",
     "credit card deposit": "deposit",
     "withdrawal": "withdrawal",
+    "crypto withdrawal": "withdrawal",
     "ripple deposit": "deposit",
     "ripple payment": "withdrawal",
+    "ripple withdrawal": "withdrawal",
     "staking reward": "reward",
     "referral reward": "income",
+    "earn interest": "interest",
+    "interest": "interest",
+    "lending reward": "interest",
 }
 # Between accounts that are all one wallet here.
 WITHIN = {
@@ -65,7 +71,7 @@ def time_of(text: str, context: Context):  # type: ignore[no-untyped-def]
 
 
 def read_old(line: Line, context: Context) -> Told:
-    sides = (amount_and_unit(line[name], name.title()) for name in ("amount", "value", "fee"))
+    sides = (amount_and_unit(line[name], name.title()) for name in sides_of(line["type"]))
     type_, movements = _moved(line["type"], line["sub type"], *sides)
     return Told(time_of(line["datetime"], context), movements, type=type_)
 
@@ -75,14 +81,20 @@ def read_new(line: Line, context: Context) -> Told:
         amount = cells.number(line.get(name, ""), name.title())
         return amount, line.get(f"{name} currency", "")
 
-    sides = (side("amount"), side("value"), side("fee"))
+    sides = map(side, sides_of(line["type"]))
     type_, movements = _moved(line["type"], line["subtype"], *sides)
     timestamp = time_of(line["datetime"], context)
     return Told(timestamp, movements, id=line["id"], type=type_)
 
 
+def sides_of(kind: str) -> tuple[str, ...]:
+    """What else a transfer within has in Value is where it went, as `Main Account -> Savings`."""
+    return ("amount",) if kind.casefold() in WITHIN else ("amount", "value", "fee")
+
+
 def _moved(kind: str, subtype: str, *sides: tuple) -> tuple[str, list[Movement]]:
-    (amount, unit), (value, currency), (fee, fee_unit) = sides
+    nothing = (None, "")
+    (amount, unit), (value, currency), (fee, fee_unit) = (*sides, nothing, nothing)[:3]
     if amount is None:
         raise Unreadable("Amount is empty. Export the file again.")
     way = subtype.casefold()
