@@ -265,6 +265,19 @@ def test_contract_of_another_chain_is_another_token() -> None:
     assert second.movements[0].asset.code == f"EIP155:56/ERC20:{contract.upper()}"
 
 
+@pytest.mark.parametrize(
+    ("label", "type_"),
+    [("Unlabeled Deposit", "deposit"), ("Margin Fee", "fee"), ("Cashback", "income")],
+)
+def test_newer_labels_of_blockpit_are_types(label: str, type_: str) -> None:
+    header = (
+        "Date (UTC),Integration Name,Label,Outgoing Asset,Outgoing Amount,Incoming Asset,"
+        "Incoming Amount"
+    )
+    (row,) = rows(f"{header}\n2024-03-01T10:00:00Z,Cold,{label},,,BTC,1\n".encode(), Options())
+    assert row.type == type_
+
+
 def test_note_of_blockpits_export_is_kept() -> None:
     (row,) = rows(sample("blockpit-export.csv"), Options())
     assert (row.note, row.wallet, row.external_id) == ("by hand", "Cold wallet", "bp-1")
