@@ -130,6 +130,10 @@ def test_assets_have_the_names_that_everybody_knows(name: str, symbol: str) -> N
         ("earn", "reward", "reward"),
         ("earn", "allocation", "self"),
         ("transfer", "airdrop", "airdrop"),
+        ("transfer", "", ""),
+        ("transfer", "spottostaking", "self"),
+        ("earn", "delistingconversion", "trade"),
+        ("margin trade", "", "trade"),
         ("rollover", "", "fee"),
         ("something new", "", "other"),
     ],
@@ -137,6 +141,17 @@ def test_assets_have_the_names_that_everybody_knows(name: str, symbol: str) -> N
 def test_types(type_: str, subtype: str, ours: str) -> None:
     (row,) = rows(file(line(type=type_, subtype=subtype)), Options())
     assert row.type == ours
+
+
+def test_line_without_a_refid_is_known_by_its_own_id() -> None:
+    (row,) = rows(file(line(refid="", type="staking")), Options())
+    assert (row.external_id, row.type) == ("L-1", "reward")
+
+
+@pytest.mark.parametrize("time", ["2024-01-31 9:28", "31.01.2024 9:28", "1/31/2024 9:28"])
+def test_time_that_a_spreadsheet_wrote_is_read(time: str) -> None:
+    (row,) = rows(file(line(time=time)), Options())
+    assert f"{row.timestamp:%Y-%m-%d %H:%M}" == "2024-01-31 09:28"
 
 
 def test_withdrawal_that_comes_back_brings_its_fee() -> None:
@@ -154,8 +169,9 @@ def test_withdrawal_that_comes_back_brings_its_fee() -> None:
     [
         ({"amount": ""}, "amount is empty"),
         ({"amount": "ten"}, "amount 'ten' is not a number"),
-        ({"refid": ""}, "refid is empty"),
-        ({"time": "1.1.2024"}, "time '1.1.2024' is not a time"),
+        ({"refid": "", "type": "trade"}, "refid is empty"),
+        ({"time": "5/6/2024 9:28"}, "time '5/6/2024 9:28' can be two days"),
+        ({"time": "soon"}, "time 'soon' is not a time"),
         ({"asset": "DOT.X9"}, "asset 'DOT.X9' has an ending that is not known"),
         ({"balance": "?"}, "balance '?' is not a number"),
     ],

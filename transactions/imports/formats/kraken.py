@@ -11,9 +11,11 @@ that people published; Kraken documents the columns in its support pages.
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC
 from decimal import Decimal
 
 from transactions.imports.formats import cells
+from transactions.imports.formats.accounts import Context
 from transactions.imports.formats.cells import ZERO, Unreadable, shown
 from transactions.imports.formats.reader import Record, records
 from transactions.imports.rows import (
@@ -69,6 +71,10 @@ TYPES = {
     "reward": "reward",
     "dividend": "income",
     "nft_rebate": "income",
+    "invite bonus": "income",
+    "margin trade": "trade",
+    "nft trade": "trade",
+    "nfttrade": "trade",
     "transfer": "self",
     "airdrop": "airdrop",
     "fork": "fork",
@@ -80,6 +86,7 @@ SUBTYPES = {
     "bonus": "reward",
     "airdrop": "airdrop",
     "fork": "fork",
+    "delistingconversion": "trade",
 }
 
 
@@ -165,15 +172,16 @@ def _row(record: Record, line: dict[str, str]) -> Row:
     if fee:
         # What a source gives back of a fee is no fee.
         movements.append(Movement(fee.copy_negate(), asset, "fee" if fee > 0 else "transfer"))
-    if not line["refid"]:
+    type_ = _type(line["type"], line.get("subtype"))
+    if not line["refid"] and type_ == "trade":
         raise Unreadable("refid is empty. It tells which lines are one trade: export again.")
     return Row(
         line=record.line,
         raw=record.raw,
-        timestamp=cells.time(line["time"], "time"),
+        timestamp=Context(UTC, "").time(line["time"], "time"),
         movements=tuple(movements),
-        external_id=cells.line_text(line["refid"], "refid"),
-        type=_type(line["type"], line.get("subtype")),
+        external_id=cells.line_text(line["refid"] or line["txid"], "refid"),
+        type=type_,
     )
 
 
@@ -198,11 +206,11 @@ def _asset(name: str) -> AssetName:
 def _type(type_: str, subtype: str | None) -> str:
     """As in the ledger; `earn` moves what is staked, but for its rewards.
 
-    Only the subtype tells these apart, and what a transfer was: where the file has none, it follows
+    Only the subtype tells these apart, and what a transfer was: where there is none, it follows
     from what moved.
     """
     kind = type_.casefold()
-    if subtype is None and kind in ("earn", "transfer"):
+    if (subtype is None and kind == "earn") or (not subtype and kind == "transfer"):
         return ""
     told = SUBTYPES.get((subtype or "").casefold())
     return told or ("self" if kind == "earn" else TYPES.get(kind, "other"))
