@@ -64,6 +64,14 @@ def test_label_becomes_the_type_where_it_is_one_and_a_label_otherwise() -> None:
     assert (both.type, both.labels) == ("income", ("gift",))
 
 
+def test_label_may_be_called_tag() -> None:
+    found = one(
+        "Sent Amount,Sent Currency,Received Amount,Received Currency,Tag", "9,EUR,1,BTC,Buy"
+    )
+    assert (found.type, found.labels) == ("trade", ())
+    assert one("Received Amount,Received Currency,Tag", "1,BTC,Bonus").labels == ("Bonus",)
+
+
 def test_description_and_note_become_the_note() -> None:
     assert rows(EXCHANGE, KRAKEN)[4].note == "To my cold wallet,\nas agreed with Bob"
     columns = "Received Amount,Received Currency,Description,Note"

@@ -100,6 +100,8 @@ KOINLY_TYPES = {
     "loan interest": "interest",
     "lending interest": "interest",
     "other income": "income",
+    "buy": "trade",
+    "sell": "trade",
 }
 # What Koinly tags, of our types.
 TYPE_OF_LABEL = {
@@ -107,12 +109,15 @@ TYPE_OF_LABEL = {
     **{type_: type_ for type_ in ("income", "cost", "lost")},
     "interest": "lending interest",
 }
+# What files for Koinly call a column too.
+SYNONYMS = {"tag": "label"}
 FORMER_SYMBOLS = {"MATIC": "POL"}
 
 
 def _key(title: str) -> str:
     """A column's name as it is compared: `Sent Amount` and `sent_amount` are the same."""
-    return title.casefold().replace(" ", "_")
+    key = title.casefold().replace(" ", "_")
+    return SYNONYMS.get(key, key)
 
 
 TITLES = {_key(title): title for title in (*KOINLY_COLUMNS, *OWN_COLUMNS)}
