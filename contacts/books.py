@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
+from itertools import zip_longest
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -168,17 +169,18 @@ def lines_in(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
                 "The first line has to name the columns: name and address, and note, family, "
                 "chainId, blockchain or location where there are such."
             )
+        needed = max(header.index(name) for name in ("name", "address") if name in header)
         line = reader.line_num + 1
         for cells in reader:
             if any(map(str.strip, cells)):
-                # A comma too much at the end says nothing.
+                # A comma too much at the end says nothing, nor does one too few after the name.
                 more = cells[len(header) :]
-                if len(cells) < len(header) or any(map(str.strip, more)):
+                if len(cells) <= needed or any(map(str.strip, more)):
                     raise BookError(
                         f"Line {line} has {len(cells)} cells, the header has {len(header)}. "
                         "Correct the line."
                     )
-                yield line, dict(zip(header, cells, strict=False))
+                yield line, dict(zip_longest(header, cells[: len(header)], fillvalue=""))
             line = reader.line_num + 1
     except csv.Error:
         raise BookError(f"Line {reader.line_num} has a quote that is not closed.") from None

@@ -224,6 +224,12 @@ def test_file_that_is_no_book_says_why(content: bytes, told: str) -> None:
         plan_of(content)
 
 
+def test_line_may_end_after_the_name() -> None:
+    plan = plan_of(f"address,name,chainId\n{ONE},Alice\n{TWO},Bob,10\n".encode())
+    assert [change.entry.name for change in plan.changes] == ["Alice", "Bob"]
+    assert plan.rejected == []
+
+
 def test_line_that_cannot_be_is_rejected_and_the_others_are_taken() -> None:
     book = (
         f"address,name,chainId\n{ONE[:-1]}0,Alice,1\n{TWO},,1\n{TWO},Bob,1\n{ONE},{'x' * 201},1\n"
