@@ -64,6 +64,20 @@ def test_label_becomes_the_type_where_it_is_one_and_a_label_otherwise() -> None:
     assert (both.type, both.labels) == ("income", ("gift",))
 
 
+@pytest.mark.parametrize(
+    "time", ["2024-01-31", "2024/1/31 00:00", "31.01.2024 00:00:00", "1/31/2024 12:00 AM"]
+)
+def test_date_that_is_one_day_alone_is_read_however_it_is_written(time: str) -> None:
+    content = f"Date,Sent Amount,Sent Currency\n{time},9,EUR\n".encode()
+    (row,) = rows(content, KRAKEN)
+    assert f"{row.timestamp:%Y-%m-%d %H:%M}" == "2024-01-31 00:00"
+
+
+def test_date_that_can_be_two_days_is_rejected() -> None:
+    content = b"Date,Sent Amount,Sent Currency\n5/6/2024 10:00,9,EUR\n"
+    assert "Date '5/6/2024 10:00' can be two days" in reasons(content, KRAKEN)[0]
+
+
 def test_label_may_be_called_tag() -> None:
     found = one(
         "Sent Amount,Sent Currency,Received Amount,Received Currency,Tag", "9,EUR,1,BTC,Buy"
