@@ -112,6 +112,8 @@ def test_equal_lines_that_are_no_trade_are_kept_apart() -> None:
         ("Sell Crypto To Fiat", "trade"),
         ("P2P Trading", "trade"),
         ("Launchpad Subscribe", "self"),
+        ("Copy Portfolio (Spot) - Create", "self"),
+        ("Merchant Acquiring", "cost"),
         ("Liquid Swap Add", "self"),
         ("Liquid Swap rewards", "reward"),
         ("Send", "receive"),
@@ -131,16 +133,47 @@ def test_sides_of_what_was_exchanged_for_another_coin_are_one() -> None:
     assert old.external_id == new.external_id
 
 
-def test_statement_with_spanish_columns_is_known() -> None:
-    header = "ID de usuario,Tiempo,Cuenta,Operación,Moneda,Cambio,Observación"
+@pytest.mark.parametrize(
+    "header",
+    [
+        "ID de usuario,Tiempo,Cuenta,Operación,Moneda,Cambio,Observación",
+        "ID do Usuário,Tempo,Conta,Operação,Moeda,Alterar,Observação",
+        "Identifiant utilisateur,Durée,Compte,Opération,Jeton,Change,Remarque",
+    ],
+)
+def test_statement_with_columns_in_another_language_is_known(header: str) -> None:
     line = "7,2024-03-01 10:00:05,Spot,Buy Crypto With Fiat"
     content = file(header, f"{line},BTC,0.02,x", f"{line},EUR,-600,x")
     got, paid = read(content, "export(UTC+1).csv")
-    assert [moved(got), moved(paid)] == [
-        [("0.02", "transfer", "BTC")],
-        [("-600", "transfer", "EUR")],
-    ]
+    assert [*moved(got), *moved(paid)] == [("0.02", "transfer", "BTC"), ("-600", "transfer", "EUR")]
     assert (got.external_id, f"{got.timestamp:%H:%M}") == (paid.external_id, "09:00")
+    assert (got.note, paid.note) == ("x", "x")
+
+
+def test_reward_that_stands_in_earn_and_in_spot_counts_once() -> None:
+    mirror, paid = rows(
+        file(
+            OLD,
+            "7,2024-03-10 12:00:00,Earn,Simple Earn Locked - Rewards Income,DOT,2,Binance Earn",
+            "7,2024-03-10 13:00:00,Spot,Staking Rewards,DOT,2,",
+        ),
+        Options(),
+    )
+    assert (mirror.type, moved(mirror)) == ("self", [("0", "transfer", "DOT")])
+    assert (paid.type, moved(paid)) == ("reward", [("2", "transfer", "DOT")])
+
+
+@pytest.mark.parametrize(
+    ("remark", "type_"), [("Binance Pay - P_1", "receive"), ("", "self"), ("to Funding", "self")]
+)
+def test_remark_tells_that_a_transfer_is_a_payment(remark: str, type_: str) -> None:
+    line = f"7,2023-05-01 10:00:00,Funding,Transfer,USDC,109.6,{remark}"
+    (row,) = rows(file(OLD, line), Options())
+    assert row.type == type_
+
+
+def test_fee_that_is_paid_in_bnb_is_a_fee() -> None:
+    assert moved(operation("BNB Fee Deduction", "-0.1")) == [("-0.1", "fee", "BTC")]
 
 
 def test_a_fee_that_is_given_back_is_no_fee() -> None:

@@ -2,7 +2,8 @@
 
 The statement has one signed movement a line, without an id. Movements of a trade within one
 second are one transaction of that second, and so are those of two seconds of which one alone lacks
-what was given or what was taken; others are each one. Deposits and withdrawals stand in
+what was given or what was taken; others are each one. What Earn rewards stands there twice in the
+newest statements, and counts in Spot. Deposits and withdrawals stand in
 the statement too, so import the statement, or those two files, not both. The time zone is in the
 title of the column (`UTC_Time`, `Date(UTC+8)`) or, of newer files, in the file's name
 (`…(UTC--6).csv`). Older histories of both kinds have the same columns: a fee, which no deposit
@@ -65,7 +66,9 @@ TRADES = {
     "swap farming transaction",
     "liquid swap sell",
 }
-FEES = {"fee", "transaction fee"}
+FEES = {"fee", "transaction fee", "bnb fee deduction"}
+# What Earn says of a reward that stands in Spot, where it is paid.
+MIRRORED = "- rewards income"
 # What an operation says, by a word in it; the first that fits.
 TYPES = {
     "pool distribution": "mining",
@@ -95,6 +98,8 @@ TYPES = {
     "crypto box": "gift",
     "funding fee": "fee",
     "spending": "cost",
+    "merchant acquiring": "cost",
+    "copy portfolio": "self",
     "fiat ocbs": "deposit",
 }
 # Of what goes to others and comes from them in one operation, the sign tells.
@@ -116,14 +121,25 @@ STATUSES: dict[str, Status] = {
     "cancelled": "failed",
     "canceled": "failed",
 }
-# A statement's columns in Spanish; what is in them is the same in every language.
-SPANISH = {
+# A statement's columns in Spanish, Portuguese and French; what is in them is the same.
+IN_ENGLISH = {
     "tiempo": "time",
+    "tempo": "time",
+    "durée": "time",
     "cuenta": "account",
+    "conta": "account",
+    "compte": "account",
     "operación": "operation",
+    "operação": "operation",
+    "opération": "operation",
     "moneda": "coin",
+    "moeda": "coin",
+    "jeton": "coin",
     "cambio": "change",
+    "alterar": "change",
     "observación": "remark",
+    "observação": "remark",
+    "remarque": "remark",
 }
 _short_year = re.compile(r"[0-9]{2}-[0-9]{2}-[0-9]{2} .*").fullmatch
 _time_column = re.compile(r"utc_time|(?:date|time) ?(?:\(utc.*\))?").fullmatch
@@ -144,7 +160,7 @@ def _time(line: Line, context: Context) -> datetime:
 
 
 def columns(header: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(SPANISH.get(name.casefold(), name) for name in header)
+    return tuple(IN_ENGLISH.get(name.casefold(), name) for name in header)
 
 
 def time_column(names: Iterable[str]) -> str:
@@ -266,13 +282,17 @@ def read_statement(delay: Mapping[str, timedelta], line: Line, context: Context)
     if is_trade:
         timestamp -= delay.get(line[time_column(line)], timedelta())
     is_fee = operation in FEES and change < 0
-    asset = coin(line["coin"], "Coin")
+    movements = [Movement(change, coin(line["coin"], "Coin"), "fee" if is_fee else "transfer")]
+    if operation.endswith(MIRRORED) and line["account"].casefold() == "earn":
+        return Told(timestamp, nothing_moved(movements), type="self")
+    if operation == "transfer":  # which Remark can say to be a payment
+        operation += f" {line['remark'].casefold()}"
     return Told(
         timestamp,
-        [Movement(change, asset, "fee" if is_fee else "transfer")],
+        movements,
         group=f"trade:{timestamp:%Y-%m-%dT%H:%M:%S}" if is_trade else "",
         type="trade" if is_trade else _type(operation, is_out=change < 0),
-        note=cells.note_text(line.get("remark", ""), "Remark"),
+        note=cells.note_text(line["remark"], "Remark"),
     )
 
 
