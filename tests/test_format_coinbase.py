@@ -277,11 +277,22 @@ def test_notes_with_a_space_after_the_sign_of_currency_are_read() -> None:
         ("Asset Migration", "self", "-0.5"),
         ("Savings to Cash", "self", "0"),
         ("Prime Deposit", "withdrawal", "-0.5"),
+        ("Subscription", "cost", "-0.5"),
+        ("Retail Simple Dust", "trade", "-0.5"),
     ],
 )
 def test_newer_types_say_what_became_of_the_asset(kind: str, type_: str, amount: str) -> None:
     (row,) = rows(new(kind, "-0.5", ""), Options())
     assert (row.type, moved(row)) == (type_, [(amount, "transfer", "ETH")])
+
+
+@pytest.mark.parametrize(
+    ("sender", "type_"),
+    [("Coinbase Earn", "income"), ("Coinbase Referral", "income"), ("Coinbase", "receive")],
+)
+def test_what_coinbase_gave_is_income(sender: str, type_: str) -> None:
+    (row,) = rows(new("Receive", "0.5", f"Received 0.5 ETH from {sender}"), Options())
+    assert row.type == type_
 
 
 def test_addresses_of_the_newest_files_are_the_note_where_there_is_none() -> None:

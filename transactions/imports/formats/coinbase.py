@@ -60,6 +60,7 @@ OUT = {
     "prime deposit": "withdrawal",
     "admin debit": "other",
     "card spend": "cost",
+    "subscription": "cost",
 }
 IN = {
     "receive": "receive",
@@ -92,6 +93,7 @@ SELF = {
     "asset migration",
     "wrap asset",
 }
+SIGNED = {"retail simple dust": "trade", "retail simple price improvement": "income"}
 # With the fee in it.
 TOTALS = (
     "total (inclusive of fees and/or spread)",
@@ -111,6 +113,7 @@ _traded = re.compile(
     r"(?P<currency>\w+)",
     re.IGNORECASE,
 ).match
+_given = re.compile(r"Received .* from Coinbase (?:Earn|Rewards|Referral)\b", re.IGNORECASE).match
 MARKS = {".": {}, ",": str.maketrans(",.", ".,")}
 _priced_in = re.compile(r"([a-z]{3}) spot price at transaction").fullmatch
 
@@ -164,10 +167,11 @@ def _moved(kind: str, quantity: Decimal, line: Line, fits: Fits) -> tuple[str, l
     if kind == "convert":
         return "trade", _conversion(line, size, fits)
     if kind in IN and not quantity.is_signed():
-        return IN[kind], move(size, asset, "Asset")
+        is_given = kind == "receive" and _given(line["notes"])
+        return "income" if is_given else IN[kind], move(size, asset, "Asset")
     if kind in WITHIN:
         return "self", nothing_moved(move(size, asset, "Asset"))
-    type_ = "self" if kind in SELF else "other"
+    type_ = "self" if kind in SELF else SIGNED.get(kind, "other")
     if kind in OUT or quantity.is_signed():
         return OUT.get(kind, type_), move(size, asset, "Asset", is_out=True)
     if "id" in line:  # such a file signs what goes out
