@@ -346,6 +346,37 @@ def test_decimal_mark_of_cointracking_is_that_of_the_whole_file(
     assert [f"{row.movements[0].amount:f}" for row in read] == told
 
 
+@pytest.mark.parametrize(
+    ("amounts", "told"),
+    [
+        (("1.000,50", "1.000"), ["1000.5", "1000"]),
+        (("1,000.50", "1,000"), ["1000.5", "1000"]),
+        (("0.25", "1,50"), ["0.25", "1.5"]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        (
+            "Date,Type,From Wallet,From Amount,From Currency,To Wallet,To Amount,To Currency,"
+            "Fee Amount,Fee Currency",
+            '2024-01-0{} 10:00:00,crypto_deposit,,,,Mine,"{}",BTC,,',
+        ),
+        (
+            "Date (UTC),Integration Name,Label,Outgoing Asset,Outgoing Amount,Incoming Asset,"
+            "Incoming Amount",
+            '2024-01-0{} 10:00:00,Mine,Deposit,,,BTC,"{}"',
+        ),
+    ],
+)
+def test_decimal_mark_of_portfolio_programs_is_that_of_the_account(
+    header: str, line: str, amounts: tuple[str, ...], told: list[str]
+) -> None:
+    lines = [line.format(number, amount) for number, amount in enumerate(amounts, start=1)]
+    read = rows("\n".join([header, *lines]).encode(), Options())
+    assert [f"{row.movements[0].amount:f}" for row in read] == told
+
+
 def test_comma_of_cointracking_is_refused_where_no_number_tells_what_it_is() -> None:
     (reason,) = reasons(deposits("1,234", "7"), FORMAT_OPTIONS["exchanges"])
     assert "Buy '1,234' can mean 1234 or 1.234" in reason

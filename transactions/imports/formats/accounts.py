@@ -34,6 +34,12 @@ from transactions.imports.rows import (
 
 _contract = re.compile(r"0[xX][0-9a-fA-F]{40}").fullmatch
 _ruined = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+").fullmatch
+_with_comma = re.compile(
+    r"(?![1-9][0-9]{0,2},[0-9]{3}$)(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),[0-9]+"
+).fullmatch
+_with_point = re.compile(
+    r"(?![1-9][0-9]{0,2}\.[0-9]{3}$)(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)\.[0-9]+"
+).fullmatch
 _number_and_unit = re.compile(r"(\S+) (\S.*)").fullmatch
 
 
@@ -122,7 +128,7 @@ class AccountFile:
         return found
 
     def _questions_about_times(self, table: Table, options: Options) -> list[Question]:
-        times = [line[self.date_column] for line in self._lines(table) if line[self.date_column]]
+        times = [line[self.date_column] for line in self.lines(table) if line[self.date_column]]
         found = []
         if not (self.is_utc or self.zone or options.timezone):
             text = (
@@ -144,19 +150,19 @@ class AccountFile:
             raise FileError(" ".join(question.text for question in questions))
         order = options.date_order or self.date_order
         if self.date_column and not self.date_order:
-            times = [line[self.date_column] for line in self._lines(table)]
+            times = [line[self.date_column] for line in self.lines(table)]
             order = cells.order_of(times) or order
         context = Context(UTC if self.is_utc else self.zone or options.timezone or UTC, order)
         complete = replace(options, wallet=options.wallet or self.account, network="")
         return Reading(complete, self._rows(table, context), list(self.told))
 
     def _names_every_wallet(self, table: Table) -> bool:
-        lines = (line for line in self._lines(table) if not self.passes_over(line))
+        lines = (line for line in self.lines(table) if not self.passes_over(line))
         return bool(self.wallet_columns) and all(
             any(line[name] for name in self.wallet_columns) for line in lines
         )
 
-    def _lines(self, table: Table) -> Iterator[Line]:
+    def lines(self, table: Table) -> Iterator[Line]:
         columns = self.columns(table.header)
         return (line_of(one, columns) for one in records(table) if isinstance(one, Record))
 
@@ -281,6 +287,28 @@ def amount_and_unit(text: str, column: str) -> tuple[Decimal | None, str]:
     if not found:
         raise Unreadable(f"{column} {shown(text)} is not an amount and its unit, as in 1.5 BTC.")
     return cells.number(found[1], column), found[2]
+
+
+class Marks(NamedTuple):
+    """Which marks a file's numbers have before their decimals, where one of them tells it; where
+    some have the one and some the other, each has to tell its own."""
+
+    has_commas: bool = False
+    has_points: bool = False
+
+    def amount(self, text: str, column: str) -> Decimal | None:
+        if self.has_commas and (not self.has_points or _with_comma(text)):
+            return cells.amount(cells.pointed(text, column), column)
+        return cells.amount(text, column, thousands=self.has_points and not self.has_commas)
+
+
+def marks_of(texts: Iterable[str]) -> Marks:
+    """One number whose comma, or point, groups no thousands tells it of the whole file."""
+    has_commas = has_points = False
+    for text in texts:
+        has_commas = has_commas or bool(_with_comma(text))
+        has_points = has_points or bool(_with_point(text))
+    return Marks(has_commas, has_points)
 
 
 def nothing_moved(movements: Sequence[Movement]) -> list[Movement]:

@@ -5,9 +5,20 @@ fee, of which any may be empty. Source: Blockpit's template, and tools that writ
 """
 
 import re
+from dataclasses import replace
+from functools import partial
 
 from transactions.imports.formats import cells
-from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
+from transactions.imports.formats.accounts import (
+    AccountFile,
+    Context,
+    Line,
+    Marks,
+    Told,
+    marks_of,
+    swap,
+)
+from transactions.imports.rows import Table
 
 TYPES = {
     "trade": "trade",
@@ -65,11 +76,12 @@ def columns(header: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
+AMOUNTS = ("incoming", "outgoing", "fee")
 # A side without which the line is not what it says.
 NEEDED = {"deposit": "incoming", "withdrawal": "outgoing"}
 
 
-def read_line(line: Line, context: Context) -> Told:
+def read_line(marks: Marks, line: Line, context: Context) -> Told:
     label = line["label"].casefold()
     side = NEEDED.get(label)
     if side and not line[f"{side} amount"]:
@@ -77,8 +89,7 @@ def read_line(line: Line, context: Context) -> Told:
             f"a {label} without {side.title()} Amount. Write the amount in its column."
         )
     received, sent, fee = (
-        cells.amount(line.get(f"{name} amount", ""), f"{name.title()} Amount")
-        for name in ("incoming", "outgoing", "fee")
+        marks.amount(line[f"{name} amount"], f"{name.title()} Amount") for name in AMOUNTS
     )
     return Told(
         context.time(line["date"], "Date"),
@@ -97,6 +108,12 @@ def read_line(line: Line, context: Context) -> Told:
     )
 
 
+def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
+    lines = known.lines(table)
+    marks = marks_of(line[f"{name} amount"] for line in lines for name in AMOUNTS)
+    return replace(known, read_line=partial(read_line, marks))
+
+
 TRANSACTIONS = AccountFile(
     "blockpit",
     "Blockpit transactions",
@@ -106,7 +123,8 @@ TRANSACTIONS = AccountFile(
             *("incoming asset", "incoming amount"),
         }
     ),
-    read_line,
+    partial(read_line, Marks()),
     wallet_columns=("integration name",),
     columns=columns,
+    fitted=_as_its_lines_tell,
 )

@@ -11,8 +11,15 @@ from dataclasses import replace
 from functools import partial
 
 from transactions.imports.formats import cells
-from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
-from transactions.imports.formats.reader import Record, line_of, records
+from transactions.imports.formats.accounts import (
+    AccountFile,
+    Context,
+    Line,
+    Marks,
+    Told,
+    marks_of,
+    swap,
+)
 from transactions.imports.rows import Table
 
 FEES = (
@@ -22,12 +29,6 @@ FEES = (
 )
 AMOUNTS = ("buy", "sell", "fee")
 _moves = re.compile("[1-9]").search
-_with_comma = re.compile(
-    r"(?![1-9][0-9]{0,2},[0-9]{3}$)(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),[0-9]+"
-).fullmatch
-_with_point = re.compile(
-    r"(?![1-9][0-9]{0,2}\.[0-9]{3}$)(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)\.[0-9]+"
-).fullmatch
 CURRENCY = ("cur.", "cur", "currency")
 GERMAN = {
     "typ": "type",
@@ -94,14 +95,8 @@ def columns(header: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def read_line(has_commas: bool, has_points: bool, line: Line, context: Context) -> Told:
-    """What is before the decimals of the file's numbers, where one of them tells it."""
-    written = {name: line[name] for name in AMOUNTS}
-    if has_commas:
-        written = {name: cells.pointed(text, name.title()) for name, text in written.items()}
-    bought, sold, fee = (
-        cells.amount(text, name.title(), thousands=has_points) for name, text in written.items()
-    )
+def read_line(marks: Marks, line: Line, context: Context) -> Told:
+    bought, sold, fee = (marks.amount(line[name], name.title()) for name in AMOUNTS)
     labels = [line["group"]] if line.get("group") else []
     return Told(
         context.time(line["date"], "Date"),
@@ -122,15 +117,9 @@ def read_line(has_commas: bool, has_points: bool, line: Line, context: Context) 
 
 
 def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
-    """One number whose comma, or point, groups no thousands tells it of the whole file."""
-    header = columns(table.header)
-    has_commas = has_points = has_fees = False
-    for record in records(table):
-        line = line_of(record, header) if isinstance(record, Record) else Line()
-        has_commas = has_commas or any(_with_comma(line[name]) for name in AMOUNTS)
-        has_points = has_points or any(_with_point(line[name]) for name in AMOUNTS)
-        has_fees = has_fees or bool(_moves(line["fee"]))
-    read = partial(read_line, has_commas, has_points)
+    marks = marks_of(line[name] for line in known.lines(table) for name in AMOUNTS)
+    has_fees = any(_moves(line["fee"]) for line in known.lines(table))
+    read = partial(read_line, marks)
     return replace(known, read_line=read, told=(FEES,) if has_fees else ())
 
 
@@ -138,7 +127,7 @@ TRADES = AccountFile(
     "cointracking",
     "CoinTracking trades",
     frozenset({"type", "buy", "buy currency", "sell", "sell currency", "exchange", "date"}),
-    partial(read_line, False, False),
+    partial(read_line, Marks()),
     wallet_columns=("exchange",),
     date_column="date",
     is_utc=False,

@@ -1,9 +1,10 @@
 """Koinly's own export of its transactions, which is not its universal template.
 
-Times are UTC. Currencies bear Koinly's number behind their code, such as `BTC;1`; where
-one file has two numbers for a code, they are two assets. Wallets bear what they are connected to,
-such as `Cold;eth`. A transfer between two wallets is one line with both. Deleted lines are marked.
-Source: the column names in tools that read it.
+Times are UTC. Currencies bear Koinly's number behind their code, such as `BTC;1`; where one file
+has two numbers for a code, they are two assets. Wallets bear what they are connected to, such as
+`Cold;eth`. A transfer between two wallets is one line with both. Deleted lines are marked. Numbers
+have the decimal mark of the account's country, which one of them tells of the whole file. Source:
+the column names in tools that read it.
 """
 
 import re
@@ -11,8 +12,15 @@ from dataclasses import replace
 from functools import partial
 
 from transactions.imports.formats import cells
-from transactions.imports.formats.accounts import AccountFile, Context, Line, Told, swap
-from transactions.imports.formats.reader import Record, line_of, records
+from transactions.imports.formats.accounts import (
+    AccountFile,
+    Context,
+    Line,
+    Marks,
+    Told,
+    marks_of,
+    swap,
+)
 from transactions.imports.rows import Table
 
 TYPES = {
@@ -21,6 +29,7 @@ TYPES = {
     "sell": "trade",
     "trade": "trade",
     "transfer": "self",
+    "crypto_transfer": "self",
     "crypto_deposit": "receive",
     "crypto_withdrawal": "send",
     "fiat_deposit": "deposit",
@@ -58,6 +67,7 @@ COLUMNS = {
 }
 
 
+AMOUNTS = ("from amount", "to amount", "fee amount")
 # What a wallet is connected to, behind its name.
 _connection = re.compile(r";[\w-]+$").sub
 
@@ -73,11 +83,8 @@ def code(text: str, ambiguous: frozenset[str]) -> str:
     return text.strip() if name in ambiguous else name
 
 
-def read_line(ambiguous: frozenset[str], line: Line, context: Context) -> Told:
-    sent, received, fee = (
-        cells.amount(line[name], name.capitalize())
-        for name in ("from amount", "to amount", "fee amount")
-    )
+def read_line(ambiguous: frozenset[str], marks: Marks, line: Line, context: Context) -> Told:
+    sent, received, fee = (marks.amount(line[name], name.capitalize()) for name in AMOUNTS)
     tag = line.get("tag", "")
     known = TAGS.get(tag.casefold().replace("_", " "), "")
     kind = known or TYPES.get(line["type"].casefold(), "")
@@ -108,17 +115,15 @@ def is_deleted(line: Line) -> bool:
     return line.get("deleted", "").casefold() in ("true", "1", "yes")
 
 
-def _with_its_codes(known: AccountFile, table: Table) -> AccountFile:
-    header = columns(table.header)
+def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
     numbers: dict[str, set[str]] = {}
-    for record in records(table):
-        if isinstance(record, Record):
-            line = line_of(record, header)
-            for name in ("to currency", "from currency", "fee currency"):
-                asset, _, number = line[name].partition(";")
-                numbers.setdefault(asset.strip(), set()).update({number.strip()} - {""})
+    for line in known.lines(table):
+        for name in ("to currency", "from currency", "fee currency"):
+            asset, _, number = line[name].partition(";")
+            numbers.setdefault(asset.strip(), set()).update({number.strip()} - {""})
     ambiguous = frozenset(asset for asset, found in numbers.items() if len(found) > 1)
-    return replace(known, read_line=partial(read_line, ambiguous))
+    marks = marks_of(line[name] for line in known.lines(table) for name in AMOUNTS)
+    return replace(known, read_line=partial(read_line, ambiguous, marks))
 
 
 EXPORT = AccountFile(
@@ -130,9 +135,9 @@ EXPORT = AccountFile(
             *("to wallet", "to amount", "to currency", "fee amount", "fee currency"),
         }
     ),
-    partial(read_line, frozenset()),
+    partial(read_line, frozenset(), Marks()),
     wallet_columns=("from wallet", "to wallet"),
     columns=columns,
     passes_over=is_deleted,
-    fitted=_with_its_codes,
+    fitted=_as_its_lines_tell,
 )
