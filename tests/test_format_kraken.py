@@ -134,6 +134,8 @@ def test_assets_have_the_names_that_everybody_knows(name: str, symbol: str) -> N
         ("transfer", "spottostaking", "self"),
         ("earn", "delistingconversion", "trade"),
         ("margin trade", "", "trade"),
+        ("collateralconversion", "", "trade"),
+        ("settled", "", "trade"),
         ("rollover", "", "fee"),
         ("something new", "", "other"),
     ],

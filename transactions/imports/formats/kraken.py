@@ -67,6 +67,8 @@ TYPES = {
     "receive": "trade",
     "sale": "trade",
     "conversion": "trade",
+    "collateralconversion": "trade",
+    "settled": "trade",
     "staking": "reward",
     "reward": "reward",
     "dividend": "income",
