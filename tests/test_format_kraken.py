@@ -145,6 +145,18 @@ def test_types(type_: str, subtype: str, ours: str) -> None:
     assert row.type == ours
 
 
+def test_fee_can_be_in_another_asset() -> None:
+    lines = [
+        "txid,refid,time,type,asset,amount,fee,balance,feecurrency",
+        "L-1,R-1,2024-01-01 10:00:00,deposit,XXBT,1,0,1,",
+        "L-2,R-2,2024-01-02 10:00:00,trade,XXBT,-0.4,1.04,0.6,ZEUR",
+    ]
+    read = reading("\n".join(lines).encode(), Options())
+    _, sold = (row for row in read.records if isinstance(row, Row))
+    assert moved(sold) == [("-0.4", "transfer", "BTC"), ("-1.04", "fee", "EUR")]
+    assert "The running balance agrees in the one line" in read.told[0]
+
+
 def test_line_without_a_refid_is_known_by_its_own_id() -> None:
     (row,) = rows(file(line(refid="", type="staking")), Options())
     assert (row.external_id, row.type) == ("L-1", "reward")

@@ -1,11 +1,11 @@
 """Kraken's ledgers: History, Export, "Ledgers", as CSV.
 
 One line is one movement, in UTC; the lines of one trade share `refid`. The fee is extra, in the
-line's own asset, and `balance` is the one before plus `amount` minus `fee`, which checks the file.
-Whoever exports chooses the columns: `balance`, `aclass`, `subtype` and others may be left out.
-A withdrawal that failed comes back with its fee, which is negative then.
-Lines without a `txid` are pending, and stand there once more when they are done. Read off files
-that people published; Kraken documents the columns in its support pages.
+line's own asset unless `feecurrency` is another, and `balance` is the one before plus `amount`
+minus `fee`, which checks the file. Whoever exports chooses the columns: `balance`, `aclass`,
+`subtype` and others may be left out. A withdrawal that failed comes back with its fee, which is
+negative then. Lines without a `txid` are pending, and stand there once more when they are done.
+Read off files that people published; Kraken documents the columns in its support pages.
 """
 
 import re
@@ -173,7 +173,8 @@ def _row(record: Record, line: dict[str, str]) -> Row:
     movements = [Movement(amount, asset)] if amount or not fee else []
     if fee:
         # What a source gives back of a fee is no fee.
-        movements.append(Movement(fee.copy_negate(), asset, "fee" if fee > 0 else "transfer"))
+        paid_in = _asset(line.get("feecurrency") or line["asset"])
+        movements.append(Movement(fee.copy_negate(), paid_in, "fee" if fee > 0 else "transfer"))
     type_ = _type(line["type"], line.get("subtype"))
     if not line["refid"] and type_ == "trade":
         raise Unreadable("refid is empty. It tells which lines are one trade: export again.")
@@ -225,6 +226,8 @@ def _check(
     key = (line["asset"], line.get("wallet", ""))
     balance = cells.number(line.get("balance", ""), "balance")
     amount, fee = (cells.number(line[name], name) or ZERO for name in ("amount", "fee"))
+    if line.get("feecurrency", "") not in ("", line["asset"]):
+        fee = ZERO  # which another balance paid
     before = balances.get(key)
     if balance is not None:
         balances[key] = balance
