@@ -377,6 +377,23 @@ def test_decimal_mark_of_portfolio_programs_is_that_of_the_account(
     assert [f"{row.movements[0].amount:f}" for row in read] == told
 
 
+@pytest.mark.parametrize(
+    ("name", "type_"),
+    [
+        ("Belohnung / Bonus", "reward"),
+        ("Zinsen", "interest"),
+        ("Schenkung", "gift"),
+        ("Minting", "reward"),
+        ("Handel", "trade"),
+        ("Liquidation", "other"),
+    ],
+)
+def test_types_of_cointracking_in_both_languages(name: str, type_: str) -> None:
+    content = deposits("5").replace(b'"Deposit"', f'"{name}"'.encode())
+    (row,) = rows(content, FORMAT_OPTIONS["exchanges"])
+    assert row.type == type_
+
+
 def test_comma_of_cointracking_is_refused_where_no_number_tells_what_it_is() -> None:
     (reason,) = reasons(deposits("1,234", "7"), FORMAT_OPTIONS["exchanges"])
     assert "Buy '1,234' can mean 1234 or 1.234" in reason
