@@ -278,6 +278,13 @@ def test_newer_labels_of_blockpit_are_types(label: str, type_: str) -> None:
     assert row.type == type_
 
 
+def test_best_known_tokens_have_the_code_of_accounts_in_rotkis_files() -> None:
+    header = sample("rotki-events.csv").splitlines()[0].decode()
+    bnb = "eip155:1/erc20:0xB8c77482e45F1F44dE1745F52C74426C631bDD52"
+    (row,) = rows(f"{header}\nWithdrawal,kraken,{bnb},1.01,,,,1659085200000\n".encode(), Options())
+    assert row.movements[0].asset.code == "BNB"
+
+
 def test_note_of_blockpits_export_is_kept() -> None:
     (row,) = rows(sample("blockpit-export.csv"), Options())
     assert (row.note, row.wallet, row.external_id) == ("by hand", "Cold wallet", "bp-1")

@@ -41,6 +41,10 @@ KNOWN = {
     "0x2260fac5e5542a773aa44fbcfedf7c193bc2c599": "WBTC",
     "0x1f9840a85d5af5bf1d1762f925bdaddc4201f984": "UNI",
     "0x514910771af9ca656af840dff83e8264ecf986ca": "LINK",
+    "0xb8c77482e45f1f44de1745f52c74426c631bdd52": "BNB",
+    "0x9f8f72aa9304c8b593d555f12ef6589cc3a579a2": "MKR",
+    "0x7fc66500c84a76ad7e9c93437bfc5ac33e2ddae9": "AAVE",
+    "0x7d1afa7b718fb893db30a3abc0cfc608aacfebb0": "MATIC",
 }
 _identifier = re.compile(
     r"eip155:(?P<chain>[0-9]+)/(?:erc20|erc721|erc1155):"
