@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -66,6 +67,8 @@ class Context:
     date_order: str
 
     def time(self, text: str, column: str) -> datetime:
+        with suppress(Unreadable):  # as most files write it, which leaves nothing open
+            return cells.time(text, column, self.zone)
         if not self.date_order and cells.is_order_open([text]):
             raise Unreadable(
                 f"{column} {shown(text)} can be two days. Write it like 2024-01-31 13:45:00."

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
@@ -394,7 +394,7 @@ def without_numbers(text: str) -> str:
 
 
 def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, int]]) -> Row:
-    timestamp = _time_of(line.date, said)
+    timestamp = Context(said.timezone or UTC, said.date_order).time(line.date, "Date")
     clock = cells.clock_in(line.date, timestamp, said.timezone or UTC)
     place = place_of(line.network, line.wallet, said)
     legs = _legs(line, place)
@@ -428,15 +428,6 @@ def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, 
         # The last to be asked for, since a row that turns out to be unreadable is not numbered.
         external_id="" if place.network else _external_id(line, clock, legs, place, repeats),
     )
-
-
-def _time_of(text: str, said: Options) -> datetime:
-    """Also as `31.01.2024 13:45`, where that is one day alone."""
-    zone = said.timezone or UTC
-    try:
-        return cells.time(text, "Date", zone)
-    except Unreadable:
-        return Context(zone, said.date_order).time(text, "Date")
 
 
 def _block(text: str) -> int | None:
