@@ -384,6 +384,19 @@ def test_decimal_mark_of_portfolio_programs_is_that_of_the_account(
     assert [f"{row.movements[0].amount:f}" for row in read] == told
 
 
+def test_extended_table_of_cointracking_has_ids_too() -> None:
+    header = (
+        "Type,Buy,Cur.,Sell,Cur.,Fee,Cur.,Exchange,Group,Comment,Trade ID,Add Date,Date,Tx Hash"
+    )
+    lines = [
+        "Trade,0.5,BTC,15000,USD,10,USD,Kraken,,,T1,,2024-01-15 10:00:00,",
+        "Deposit,0.5,BTC,,,,,Kraken,,,T2,,2024-01-15 10:00:00,ab12",
+    ]
+    content = "\n".join([header, *lines]).encode()
+    read = rows(content, FORMAT_OPTIONS["exchanges"])
+    assert [row.external_id for row in read] == ["T1", "ab12"]
+
+
 @pytest.mark.parametrize(
     ("name", "type_"),
     [

@@ -131,7 +131,7 @@ def read_line(marks: Marks, line: Line, context: Context) -> Told:
             fee,
             line.get("fee currency", ""),
         ),
-        id=line.get("tx-id", ""),
+        id=line["tx-id"] or line["tx hash"] or line["trade id"],
         type=TYPES.get(line["type"].casefold(), "other"),
         note=cells.note_text(line.get("comment", ""), "Comment"),
         labels=tuple(cells.line_text(text, "Group", cells.MAX_LABEL) for text in labels),
