@@ -73,9 +73,23 @@ def test_an_advanced_trade_for_the_accounts_currency_has_its_fee() -> None:
     assert moved(row) == BUY
 
 
-def test_an_advanced_trade_whose_notes_say_nothing_is_rejected() -> None:
-    (reason,) = reasons(new("Advanced Trade Buy", "0.5", "odd words"), Options())
-    assert reason.startswith("Line 2: Notes 'odd words' do not say what it was traded for")
+def test_an_advanced_trade_whose_notes_say_too_little_is_rejected() -> None:
+    (reason,) = reasons(new("Advanced Trade Buy", "0.5", "Filled on ETH-BTC"), Options())
+    assert reason.startswith("Line 2: Notes 'Filled on ETH-BTC' do not say what it was traded for")
+
+
+@pytest.mark.parametrize("notes", ["", "Bought ETH"])
+def test_an_advanced_trade_whose_notes_say_nothing_counts_and_is_told(notes: str) -> None:
+    read = reading(new("Advanced Trade Buy", "0.5", notes), Options())
+    (row,) = read.records
+    assert isinstance(row, Row)
+    assert moved(row) == BUY
+    assert [text for text in read.told if text.startswith("Advanced trades whose Notes")]
+
+
+def test_side_of_a_conversion_is_not_told_where_nothing_has_a_sign() -> None:
+    (reason,) = reasons(new("Convert", "0.5", ""), Options())
+    assert "do not say what the conversion brought" in reason
 
 
 def test_what_stays_in_the_account_moves_nothing() -> None:
@@ -254,7 +268,7 @@ def test_advanced_trade_without_notes_counts_in_the_currency_of_its_price(
     (row,) = read.records
     assert isinstance(row, Row)
     assert (row.type, moved(row)) == ("trade", told)
-    assert [text for text in read.told if text.startswith("Advanced trades without Notes")]
+    assert [text for text in read.told if text.startswith("Advanced trades whose Notes")]
 
 
 def test_file_without_notes_is_known() -> None:

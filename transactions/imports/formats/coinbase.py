@@ -34,9 +34,9 @@ from transactions.imports.formats.reader import Record, line_of, records
 from transactions.imports.rows import Movement, Table
 
 WORTH = (
-    "Advanced trades without Notes were counted in the currency of their prices, since nothing in "
-    "the file tells what else they were for, such as USDC. Write 'Bought 1 ETH for 2000 USDC' into "
-    "Notes where they were."
+    "Advanced trades whose Notes do not tell what they were for were counted in the currency of "
+    "their prices. Where they were for another, such as USDC, write 'Bought 1 ETH for 2000 USDC' "
+    "into Notes."
 )
 HALVES = (
     "Conversions of which the file has one side were counted with that side alone: the other is in "
@@ -114,6 +114,7 @@ _traded = re.compile(
     re.IGNORECASE,
 ).match
 _given = re.compile(r"Received .* from Coinbase (?:Earn|Rewards|Referral)\b", re.IGNORECASE).match
+_pair = re.compile(r"\b[A-Z0-9]{2,}-[A-Z0-9]{2,}\b|\bfor\b").search
 MARKS = {".": {}, ",": str.maketrans(",.", ".,")}
 _priced_in = re.compile(r"([a-z]{3}) spot price at transaction").fullmatch
 
@@ -201,7 +202,7 @@ def _paid(
     traded = _traded(line["notes"])
     if traded and traded["currency"].upper() != currency.upper():
         return _other_side(traded, line, size, mark), traded["currency"], None
-    if not traded and is_advanced(kind) and line["notes"]:
+    if not traded and is_advanced(kind) and _pair(line["notes"]):
         raise Unreadable(
             f"Notes {shown(line['notes'])} do not say what it was traded for, which stands nowhere "
             "else. Write 'Bought 1 ETH for 2000 USDC' there."
@@ -320,16 +321,18 @@ def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
     marks: set[str] = set()
     given: set[tuple[str, str]] = set()
     lines_of: dict[str, list[Side]] = {}
-    is_worth = False
+    is_worth, has_signs = False, "sender address" in map(str.casefold, table.header)
     for record in records(table):
         line = line_of(record, table.header) if isinstance(record, Record) else Line()
         kind = line["transaction type"].casefold()
-        is_worth = is_worth or (is_advanced(kind) and not line["notes"])
+        said = _converted(line["notes"]) or _traded(line["notes"])
+        is_worth = is_worth or (is_advanced(kind) and not said and not _pair(line["notes"]))
         with suppress(Unreadable):
             quantity = cells.number(line["quantity transacted"], "")
             if quantity is None:
                 continue
-            if said := _converted(line["notes"]) or _traded(line["notes"]):
+            has_signs = has_signs or quantity.is_signed()
+            if said:
                 fitting = _marks(said["amount"], said["quantity"], quantity.copy_abs())
                 marks.update(fitting if len(fitting) == 1 else [])
                 if said["asset"].upper() == line["asset"].upper():
@@ -338,7 +341,7 @@ def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
             lines_of.setdefault(line["id"], []).append(side)
     mark = marks.pop() if len(marks) == 1 else ""
     pairs = {id_ for id_, lines in lines_of.items() if id_ and _is_pair(lines)}
-    halves = {id_ for id_, lines in lines_of.items() if id_ and _is_half(lines)}
+    halves = {id_ for id_, lines in lines_of.items() if id_ and has_signs and _is_half(lines)}
     fits = Fits(mark, frozenset(pairs | halves), frozenset(given))
     told = tuple(text for text, is_so in ((WORTH, is_worth), (HALVES, bool(halves))) if is_so)
     passes_over = partial(_is_told_before, fits)
