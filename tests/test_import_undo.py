@@ -271,6 +271,16 @@ def test_what_was_edited_after_it_came_is_asked_about(edit: dict[str, str]) -> N
     assert len(plan_of(batch).edited) == 1
 
 
+def test_label_of_the_file_that_was_taken_off_beside_what_waited_is_asked_about() -> None:
+    carry_out(RECORD.encode())
+    batch = load(
+        CHAIN.replace(",Note", ",Labels").replace(f"{'a' * 64},", f"{'a' * 64},Tax"), "Cold"
+    )
+    assert plan_of(batch).edited == []
+    TransactionLabel.objects.filter(label__name="Tax").delete()
+    assert len(plan_of(batch).edited) == 1
+
+
 def test_undo_holds_no_more_locks_for_more_imports_that_told_the_same() -> None:
     """PostgreSQL has room for some thousands in a transaction."""
 

@@ -23,7 +23,13 @@ from django.db.models import QuerySet
 from contacts.forms import MAX_NOTE, NameField, NoteField
 from contacts.networks import NETWORKS
 from transactions.forms import MAX_LABEL
-from transactions.models import Label, LabelRecord, Transaction, TransactionLabel
+from transactions.models import (
+    Label,
+    LabelRecord,
+    TakenOffLabel,
+    Transaction,
+    TransactionLabel,
+)
 from txsite.previews import KEEP, MERGE, REPLACE, Changed, joined, stands_in
 from txsite.versions import again_when_raced
 
@@ -472,9 +478,11 @@ def shortened(text: str) -> str:
 
 
 def as_records_say(pks: Iterable[int]) -> set[int]:
-    """Those of the transactions whose note and labels of people are just what records tell."""
+    """Those of the transactions whose note and labels of people are just what records tell, and
+    of which nobody took a label off."""
     found = set()
     ours = Transaction.objects.filter(pk__in=list(pks), network__in=NETWORK_SLUGS, contact=None)
+    ours = ours.exclude(pk__in=TakenOffLabel.objects.values("transaction"))
     kept: dict[str, list[str]] = {}
     for record in LabelRecord.objects.filter(type="tx", ref__in=ours.values("txid")).order_by("id"):
         kept.setdefault(record.ref, []).append(record.raw)
