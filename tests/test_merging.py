@@ -215,6 +215,34 @@ FILES: dict[str, tuple[dict[str, list[Any]], int]] = {
         },
         1,
     ),
+    "a sum with less of the fee than another file tells": (
+        {
+            "s": [row(moved("-1.001", ETH, ""))],
+            "e": [row(moved(-1), fee())],
+            "h": [row(moved(-1), fee("-0.002"))],
+        },
+        2,
+    ),
+    "sums with different parts of the fee": (
+        {
+            "s": [row(moved("-1.001", ETH, ""))],
+            "t": [row(moved("-1.0005", ETH, ""))],
+            "h": [row(moved(-1, ETH, ""), fee("-0.002"))],
+        },
+        2,
+    ),
+    "one's own transfer as a sum, and as a fee alone": (
+        {"s": [row(moved("-0.001", ETH, ""))], "f": [row(fee())]},
+        1,
+    ),
+    "a token's movement with a fee, which another file tells as what moved": (
+        {"s": [row(moved("-0.001", ETH, ""))], "f": [row(moved(-5, USDC), fee())]},
+        2,
+    ),
+    "a spend that is as large as its fee": (
+        {"a": [row(moved("-0.001", ETH, ""), fee())], "s": [row(moved("-0.002", ETH, ""))]},
+        2,
+    ),
     "a token that another file calls as the code beside it": (
         {
             "a": [row(moved(-1, BRIDGED)), row(moved(-1, BY_CODE, ""))],

@@ -72,7 +72,7 @@ TOLD_FEES = """
 """
 # Entries that the ledger lacks. Where one file says that a transaction failed, it moved nothing,
 # whatever others say. A movement that its file tells beside others as large, whose other side or
-# contract it does tell, is one more than those.
+# contract it does tell, is one more than those; so is one beside a fee as large, which is no sum.
 TOLD_ENTRIES = """
     CREATE TEMP TABLE beside_contract ON COMMIT DROP AS
     SELECT l.number, m.wallet_id, m.amount, m.code, count(*) AS movements
@@ -99,7 +99,10 @@ TOLD_ENTRIES = """
                 WHEN m.kind <> 'transfer' OR t.network IS NULL OR undone.is_true THEN 0
                 WHEN m.asset_kind = 'native' AND c.id IS NULL THEN greatest(0, count(*) FILTER (
                     WHERE m.amount <> 0
-                ) OVER (PARTITION BY t.id, m.wallet_id, a.id, m.kind) - 1)
+                ) OVER (PARTITION BY t.id, m.wallet_id, a.id, m.kind) - 1) + CASE
+                    WHEN m.amount <> 0 AND m.amount = sum(m.amount) FILTER (
+                        WHERE m.kind = 'fee'
+                    ) OVER (PARTITION BY t.id, m.wallet_id, a.id) THEN 1 ELSE 0 END
                 WHEN m.asset_kind = 'exchange' THEN coalesce((
                     SELECT max(movements) FROM beside_contract b
                     WHERE (b.number, b.wallet_id, b.amount, b.code)
@@ -221,8 +224,8 @@ MIXED = """
 # Which movements of these are entries: what is told without the other side is one that is told
 # with it, and what is told by its code one that is told by a contract that is called so, where the
 # same wallet moved as much. A coin's movement without the other side that its files tell alone is
-# all that moved: the sum of those that others tell as several, with the fee or without it. Depends
-# on all that was ever told, and on no order.
+# all that moved: the sum of those that others tell as several, with the fee, a part of it or none;
+# or it is the fee. Depends on all that was ever told, and on no order.
 COVER = """
     CREATE TEMP TABLE fact ON COMMIT DROP AS
     SELECT f.*, a.kind AS asset_kind, a.code, counterparty_id IS NULL AND ordinal < count(
@@ -264,29 +267,31 @@ COVER = """
     ), moved AS (
         SELECT transaction_id, wallet_id, asset_id, min(line) AS line,
             count(*) FILTER (WHERE NOT is_covered AND NOT is_whole) AS parts,
-            sum(amount) FILTER (WHERE NOT is_covered AND NOT is_whole) AS amount
+            sum(amount) FILTER (WHERE NOT is_covered AND NOT is_whole) AS amount,
+            count(*) AS movements, min(amount) AS least
         FROM fact WHERE asset_kind = 'native'
         GROUP BY transaction_id, wallet_id, asset_id
-        HAVING count(*) > 1
     )
     SELECT moved.transaction_id, moved.wallet_id, moved.asset_id, moved.parts, moved.amount,
         coalesce(paid.fee, 0) AS fee, coalesce(moved.line, paid.line) AS by_line
-    FROM moved LEFT JOIN paid USING (transaction_id, wallet_id, asset_id);
+    FROM moved LEFT JOIN paid USING (transaction_id, wallet_id, asset_id)
+    WHERE movements > 1 OR least = paid.fee;
     ANALYZE net;
 
     CREATE TEMP TABLE covered ON COMMIT DROP AS
     WITH whole AS (
-        SELECT s.*, n.by_line FROM fact s JOIN net n
-            ON (n.transaction_id, n.wallet_id, n.asset_id)
-                = (s.transaction_id, s.wallet_id, s.asset_id)
-        WHERE s.is_whole AND s.amount <> 0 AND NOT s.is_covered AND (
-            n.parts > 0 AND s.amount IN (n.amount, n.amount + n.fee)
-            OR n.fee <> 0 AND EXISTS (
-                SELECT FROM fact other
-                WHERE (other.transaction_id, other.wallet_id, other.asset_id, other.amount)
-                    = (s.transaction_id, s.wallet_id, s.asset_id, s.amount - n.fee)
-                    AND other.is_whole
-            )
+        SELECT * FROM (
+            SELECT f.*, n.by_line, n.parts, n.amount AS all_parts, n.fee, lead(f.amount) OVER (
+                PARTITION BY f.transaction_id, f.wallet_id, f.asset_id ORDER BY f.amount
+            ) AS next
+            FROM fact f JOIN net n ON (n.transaction_id, n.wallet_id, n.asset_id)
+                = (f.transaction_id, f.wallet_id, f.asset_id)
+            WHERE f.is_whole
+        ) one
+        WHERE amount <> 0 AND NOT is_covered AND (
+            parts > 0 AND amount BETWEEN all_parts + fee AND all_parts
+            OR parts = 0 AND amount = fee
+            OR fee <> 0 AND next <= amount - fee
         )
     ), contract AS (
         SELECT token.transaction_id, token.wallet_id, token.amount, known.code,

@@ -307,8 +307,9 @@ TYPES = """
     WITH entry AS (
         {ENTRIES}
     ), net AS (
-        SELECT transaction_id, asset_id, sum(amount) AS amount, bool_or(amount <> 0) AS has_moved
-        FROM entry WHERE kind = 'transfer' GROUP BY transaction_id, asset_id
+        SELECT transaction_id, asset_id, sum(amount) FILTER (WHERE kind = 'transfer') AS amount,
+            coalesce(bool_or(amount <> 0) FILTER (WHERE kind = 'transfer'), false) AS has_moved
+        FROM entry GROUP BY transaction_id, asset_id
     ), shape AS (
         SELECT transaction_id, bool_or(amount > 0) AS has_in, bool_or(amount < 0) AS has_out,
             bool_or(has_moved) AS has_moved
