@@ -259,6 +259,20 @@ def test_what_waited_for_a_transaction_goes_and_comes_with_it() -> None:
     assert not Transaction.objects.exists()
 
 
+def test_note_of_a_file_above_what_waited_goes_with_its_import() -> None:
+    carry_out(RECORD.encode())
+    noted = CHAIN.replace(f"{'a' * 64},", f"{'a' * 64},of the file")
+    other, batch = load(CHAIN, "Cold"), load(noted, "Cold")
+    assert labelled() == (["Rent"], "of the file\nfor May")
+    undo(batch)
+    assert labelled() == (["Rent"], "for May")
+    undo(other)
+    last = load(noted, "Cold")
+    assert plan_of(last).edited == []
+    undo(last)
+    assert not Transaction.objects.exists()
+
+
 @pytest.mark.parametrize("edit", [{"note": "for June"}, {"note": ""}])
 def test_what_was_edited_after_it_came_is_asked_about(edit: dict[str, str]) -> None:
     carry_out(RECORD.encode())

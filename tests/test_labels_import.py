@@ -29,7 +29,7 @@ from transactions.imports.labels import (
     plan_of,
     with_label,
 )
-from transactions.models import LabelRecord, Transaction, TransactionLabel
+from transactions.models import ImportBatch, LabelRecord, Transaction, TransactionLabel
 
 pytestmark = pytest.mark.django_db
 A, B = "a" * 64, "b" * 64
@@ -207,8 +207,23 @@ def test_note_that_waited_stays_beside_what_files_say() -> None:
     import_generic("from the file")
     one = Transaction.objects.get()
     assert of(one) == (["Rent"], "from the file\nfrom the wallet")
-    import_generic("zzz of another file")
-    assert of(one) == (["Rent"], "from the file\nfrom the wallet")
+    for note in ("zzz of another file", "from the file", ""):
+        import_generic(note)
+        assert of(one) == (["Rent"], "zzz of another file\nfrom the wallet")
+    assert not ImportBatch.objects.filter(conflict__gt=0).exists()
+    Transaction.objects.update(note="mine")
+    import_generic("zzzz")
+    assert of(one) == (["Rent"], "mine")
+    assert ImportBatch.objects.latest("pk").conflict == 1
+
+
+def test_note_that_waited_is_below_the_highest_of_files_in_any_order() -> None:
+    carry_out(content(tx(A, "Rent || of the wallet")))
+    for note in ("", "a of a file", "of the wallet"):
+        import_generic(note)
+    assert Transaction.objects.get().note == "of the wallet"
+    import_generic("z of a file")
+    assert Transaction.objects.get().note == "z of a file\nof the wallet"
 
 
 def test_notes_that_do_not_fit_together_wait_for_a_choice() -> None:

@@ -187,9 +187,7 @@ def _import(
             "SELECT id FROM told_transaction WHERE known_id IS NULL AND network = ANY (%s)",
             [list(NETWORK_SLUGS)],
         )
-        new = [pk for (pk,) in cursor.fetchall()]
-    # What a person wrote in a wallet is theirs: no file overwrites it.
-    attach_to(new)
+        attach_to([pk for (pk,) in cursor.fetchall()])
 
 
 @contextmanager

@@ -437,8 +437,8 @@ def store(changes: Iterable[Change]) -> None:
 def attach_to(pks: Iterable[int]) -> None:
     """Labels that waited for these transactions, which have just come into being.
 
-    What their file says of them stays beside it. Notes that do not fit together are not cut: the
-    file's stays, and the record is kept and in conflict when labels are imported again.
+    What files say of them stays beside it. Notes that do not fit together are not cut: the file's
+    stays, and the record is kept and in conflict when labels are imported again.
     """
     new = Transaction.objects.filter(pk__in=list(pks), network__in=NETWORK_SLUGS)
     if not new.exists():
@@ -473,6 +473,23 @@ def waiting_for_new(cursor: CursorWrapper) -> list[tuple[int, str]]:
     return [(line, f"gets “{shortened(text)}”, which waited for it") for line, text in told if text]
 
 
+# Of those that are known already, and whose note no person has edited.
+KNOWN = """
+    SELECT t.id, array_agg(r.raw ORDER BY r.id)
+    FROM transactions_transaction t JOIN transactions_labelrecord r
+        ON r.type = 'tx' AND r.ref = t.txid
+    WHERE t.id IN (SELECT known_id FROM told_line WHERE network = ANY (%s)) AND NOT t.is_edited
+    GROUP BY t.id
+"""
+
+
+def notes_of_known(cursor: CursorWrapper) -> list[tuple[int, str]]:
+    """Known transactions of the staged lines, and the note that records say of each."""
+    cursor.execute(KNOWN, [list(NETWORK_SLUGS)])
+    told = [(pk, together(meanings_of(raws)).note) for pk, raws in cursor.fetchall()]
+    return [(pk, note) for pk, note in told if note]
+
+
 def shortened(text: str) -> str:
     return text if len(text) <= SUGGESTED else f"{text[:SUGGESTED]}…"
 
@@ -494,7 +511,8 @@ def as_records_say(pks: Iterable[int]) -> set[int]:
     for one, all_of_it in with_meaning(ours.filter(txid__in=kept)):
         told = together(meanings_of(kept[one.txid or ""]))
         by_people = [name for name in all_of_it.labels if (one.pk, name) not in imported]
-        if told.has(Meaning(tuple(by_people), one.note)) and all_of_it.has(told):
+        note = one.note if one.is_edited else ""
+        if told.has(Meaning(tuple(by_people), note)) and all_of_it.has(told):
             found.add(one.pk)
     return found
 

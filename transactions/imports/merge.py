@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
+from contacts.forms import MAX_NOTE
 from transactions.imports.entries import (
     ADD_ENTRIES,
     COVER,
@@ -24,7 +25,7 @@ from transactions.imports.entries import (
     TOLD_FEES,
 )
 from transactions.imports.fiat import FIAT_CODES
-from transactions.imports.labels import waiting_for_new
+from transactions.imports.labels import notes_of_known, waiting_for_new
 from transactions.imports.scripts import run
 from transactions.models import FIAT, MAX_DECIMALS, MAX_INTEGER_DIGITS, Status, TransactionType
 
@@ -40,6 +41,7 @@ PARAMETERS: dict[str, Any] = {
     "types": list(TransactionType.values),
     "largest": f"1e{MAX_INTEGER_DIGITS}",
     "decimals": MAX_DECIMALS,
+    "longest": MAX_NOTE,
     # As the constraints on names have it.
     "name": r"^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$",
 }
@@ -352,6 +354,11 @@ PLAIN_TYPES = """
         """,
     ),
 )
+# What a person wrote in a wallet (BIP-329) stays below the note of the files.
+RECORD_NOTES = """
+    CREATE TEMP TABLE record_note (id bigint, note text) ON COMMIT DROP;
+"""
+ADD_RECORD_NOTE = "INSERT INTO record_note VALUES (%s, %s)"
 # The least of these is the time that counts: the earliest, where a source without seconds yields to
 # one of the same minute that has them.
 EXACT = """ARRAY[date_trunc('minute', {0}), CASE WHEN date_trunc('minute', {0}) = {0}
@@ -385,8 +392,12 @@ TOLD_TRANSACTIONS = """
             END AS timestamp,
             least(t.block, told.block) AS block,
             greatest(t.method COLLATE "C", told.method) AS method,
-            CASE WHEN t.is_edited THEN t.note ELSE greatest(t.note COLLATE "C", told.note) END
-                AS note,
+            CASE WHEN t.is_edited THEN t.note ELSE greatest(CASE
+                WHEN t.note = record.note THEN ''
+                WHEN right(t.note, length(record.note) + 1) = E'\\n' || record.note
+                    THEN left(t.note, -length(record.note) - 1)
+                ELSE t.note
+            END COLLATE "C", told.note) END AS told_note, record.note AS record_note,
             CASE WHEN t.is_edited OR lower(contact.name) COLLATE "C" >= lower(told.contact)
                 THEN NULL ELSE told.contact END AS new_contact,
             (%(types)s::text[])[least(
@@ -395,8 +406,16 @@ TOLD_TRANSACTIONS = """
             )] AS told_type
         FROM told LEFT JOIN transactions_transaction t ON t.id = told.known_id
         LEFT JOIN contacts_contact contact ON contact.id = t.contact_id
+        LEFT JOIN record_note record ON record.id = t.id
     )
-    SELECT settled.*, coalesce(
+    SELECT settled.*, CASE
+        WHEN record_note IS NULL THEN told_note
+        WHEN strpos(E'\\n' || record_note || E'\\n', E'\\n' || told_note || E'\\n') > 0
+            OR told_note = '' THEN record_note
+        WHEN strpos(E'\\n' || told_note || E'\\n', E'\\n' || record_note || E'\\n') > 0
+            OR length(told_note) + length(record_note) >= %(longest)s THEN told_note
+        ELSE told_note || E'\\n' || record_note
+    END AS note, coalesce(
         known_id, nextval(pg_get_serial_sequence('transactions_transaction', 'id'))
     ) AS id
     FROM (SELECT * FROM settled ORDER BY timestamp, number) settled;
@@ -600,7 +619,7 @@ FIELD_CHANGES: list[tuple[str, str, str, str]] = [
     ),
     (
         "t.note <> t.old_note",
-        "l.note = t.note",
+        "l.note = t.told_note",
         "t.old_note = ''",
         "CASE WHEN t.old_note = '' THEN 'fills the note' ELSE 'changes the note' END",
     ),
@@ -757,8 +776,9 @@ def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:
     """What the staged tables tell, beside what the ledger has; makes what they refer to."""
     wait_for_others(cursor)
     run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, MADE, ADD_WALLETS, TOLD_MOVEMENTS)
-    run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, PLAIN_TYPES, TOLD_TRANSACTIONS)
-    run(cursor, parameters, TOLD_FEES, TOLD_ENTRIES, MIXED, COVER, TOLD_TYPES)
+    run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, PLAIN_TYPES, RECORD_NOTES)
+    cursor.executemany(ADD_RECORD_NOTE, notes_of_known(cursor))
+    run(cursor, parameters, TOLD_TRANSACTIONS, TOLD_FEES, TOLD_ENTRIES, MIXED, COVER, TOLD_TYPES)
     run(cursor, parameters, ADD_LABELS, ADD_CONTACTS)
     run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)
 
