@@ -559,6 +559,20 @@ def test_codes_beside_a_contract_count_once_when_our_csv_comes_again() -> None:
         assert ledger() == before
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_sum_is_still_one_once_our_csv_of_some_of_its_parts_has_come(is_new: bool) -> None:
+    load(row(moved("-1.001", ETH, "")))
+    load(row(moved("-0.8"), fee()))
+    content = "".join(csv_file(Transaction.objects.all()))
+    if is_new:
+        Transaction.objects.all().delete()
+    bring_file(*content.splitlines())
+    assert "".join(csv_file(Transaction.objects.all())) == content
+    assert len(entries()) == 3
+    load(row(moved("-0.2", ETH, OURS_TOO)))
+    assert sorted(f"{one.amount:f}" for one in Entry.objects.all()) == ["-0.001", "-0.2", "-0.8"]
+
+
 def test_code_on_a_network_does_not_depend_on_what_the_wallet_is() -> None:
     lines = [
         f"2024-05-01 12:00,5,USDC,Cold,,ethereum,-,{HASH},,\n",

@@ -18,7 +18,7 @@ from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 
 from contacts.networks import NETWORKS
 from transactions.export_rows import Row, ToldAsset, ToldEntry
-from transactions.imports.formats.generic import KOINLY_COLUMNS, OWN_COLUMNS, TYPE_OF_LABEL
+from transactions.imports.formats.generic import KOINLY_COLUMNS, OWN_COLUMNS, TYPE_OF_LABEL, WHOLE
 from txsite.spreadsheets import protected
 
 Cells = dict[str, str]
@@ -77,12 +77,18 @@ def by_wallet(entries: list[ToldEntry]) -> Iterator[list[ToldEntry]]:
 
 
 def lines_of(entries: list[ToldEntry], coin: str) -> Iterator[Cells]:
-    """One wallet's movements: what went out beside what came in for it, then the rest, alone.
+    """One wallet's movements: what went out beside what came in for it, then the rest, alone. Of
+    several of the coin, one that its file told as all that moved comes first.
 
     `coin` is what files call the network's own, whatever people do.
     """
     rest = [one for one in entries if one.kind != "fee"]
     fees = [one for one in entries if one.kind == "fee"]
+    coins = [one for one in rest if one.asset.kind == "native" and one.amount != "0"]
+    for whole in coins if len(coins) > 1 else []:
+        if whole.is_alone and not whole.counterparty:
+            rest.remove(whole)
+            yield line_of(coin, whole) | {"Whole": WHOLE}
     while rest:
         one = rest.pop(0)
         other = next((two for two in rest if belongs(one, two)), None)

@@ -28,13 +28,14 @@ class ToldAsset(NamedTuple):
 class ToldEntry(NamedTuple):
     """What moved in a wallet, which is told by its address, else by its name.
 
-    `amount` is exact: without exponent or trailing zeros.
+    `amount` is exact: without exponent or trailing zeros. `is_alone`: no file told more beside it.
     """
 
     wallet: str
     asset: ToldAsset
     amount: str
     kind: str
+    is_alone: bool
     counterparty: str | None
     contact: str | None
 
@@ -92,7 +93,8 @@ TRANSACTIONS = """
     WHERE t.id = ANY (%s::bigint[])
 """
 ENTRIES = """
-    SELECT transaction_id, wallet_id, asset_id, trim_scale(amount)::text, kind, counterparty_id
+    SELECT transaction_id, wallet_id, asset_id, trim_scale(amount)::text, kind, counterparty_id,
+        beside = 0
     FROM transactions_entry WHERE transaction_id = ANY (%s::bigint[])
     ORDER BY transaction_id, amount
 """
@@ -140,8 +142,8 @@ class Names:
 
     def in_order(self, entries: list[tuple[Any, ...]], others: dict[Any, Any]) -> list[ToldEntry]:
         told = [
-            ToldEntry(self.wallets[wallet], self.assets[asset], amount, kind, *others[side])
-            for _, wallet, asset, amount, kind, side in entries
+            ToldEntry(self.wallets[wallet], self.assets[asset], amount, kind, alone, *others[side])
+            for _, wallet, asset, amount, kind, side, alone in entries
         ]
         if len(told) > 1:  # equal ones stay in the order of their amounts
             told.sort(key=place_of)

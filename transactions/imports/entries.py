@@ -97,12 +97,13 @@ TOLD_ENTRIES = """
             c.id IS NULL AND m.kind = 'transfer' AND t.network IS NOT NULL AS has_no_side,
             CASE
                 WHEN m.kind <> 'transfer' OR t.network IS NULL OR undone.is_true THEN 0
-                WHEN m.asset_kind = 'native' AND c.id IS NULL THEN greatest(0, count(*) FILTER (
-                    WHERE m.amount <> 0
-                ) OVER (PARTITION BY t.id, m.wallet_id, a.id, m.kind) - 1) + CASE
-                    WHEN m.amount <> 0 AND m.amount = sum(m.amount) FILTER (
-                        WHERE m.kind = 'fee'
-                    ) OVER (PARTITION BY t.id, m.wallet_id, a.id) THEN 1 ELSE 0 END
+                WHEN m.asset_kind = 'native' AND c.id IS NULL AND NOT m.is_whole THEN greatest(
+                    0, count(*) FILTER (WHERE m.amount <> 0 AND NOT m.is_whole) OVER (
+                        PARTITION BY t.id, m.wallet_id, a.id, m.kind
+                    ) - 1
+                ) + CASE WHEN m.amount <> 0 AND m.amount = sum(m.amount) FILTER (
+                    WHERE m.kind = 'fee'
+                ) OVER (PARTITION BY t.id, m.wallet_id, a.id) THEN 1 ELSE 0 END
                 WHEN m.asset_kind = 'exchange' THEN coalesce((
                     SELECT max(movements) FROM beside_contract b
                     WHERE (b.number, b.wallet_id, b.amount, b.code)

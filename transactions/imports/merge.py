@@ -190,6 +190,7 @@ TOLD_MOVEMENTS = """
     CREATE TEMP TABLE told_movement ON COMMIT DROP AS
     SELECT m.line, m.position, trim_scale(m.amount) AS amount, m.kind, w.id AS wallet_id,
         l.family, nullif(m.counterparty, '') AS counterparty, m.symbol, m.name, m.token_id,
+        m.is_whole,
         CASE WHEN m.asset_kind <> 'code' THEN m.asset_kind
             WHEN l.network IS NULL AND upper(m.code) = ANY (%(fiat_codes)s)
                 THEN 'fiat' ELSE 'exchange' END AS asset_kind,

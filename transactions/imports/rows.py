@@ -47,6 +47,7 @@ class Movement:
     kind: EntryKind = "transfer"
     counterparty: str = ""  # an address, normalised for the network's family; empty = unknown
     wallet: str = ""  # another than the row's, where one row has both sides of a transfer
+    is_whole: bool = False  # the sum of what moved, though its file tells more beside it
 
 
 # Not frozen: there are many, and to make a frozen one takes three times as long.

@@ -30,7 +30,7 @@ TABLES = """
     ) ON COMMIT DROP;
     CREATE TEMP TABLE staged_movement (
         line integer, position integer, amount numeric, kind text, asset_kind text, code text,
-        token_id text, symbol text, name text, counterparty text, wallet integer
+        token_id text, symbol text, name text, counterparty text, wallet integer, is_whole boolean
     ) ON COMMIT DROP;
     CREATE TEMP TABLE staged_wallet (
         number integer, family text, address text, name text, slug text, reason text,
@@ -208,6 +208,7 @@ class Staging:
                     "" if is_native else asset.name,
                     movement.counterparty,
                     self._wallet_number(family or "", movement.wallet) if movement.wallet else own,
+                    movement.is_whole,
                 )
             )
 

@@ -67,6 +67,7 @@ OWN_COLUMNS = (
     "Note",
     "Account",
     "Block",
+    "Whole",
     "Number",
 )
 # As in the ledger; a test holds them equal.
@@ -93,6 +94,7 @@ TYPES = (
     "other",
 )
 CODE_ALONE = "-"  # in the place of a contract: the asset is known by its code
+WHOLE = "yes"
 _numbered = re.compile(r"([0-9]+) of ([0-9]+), line ([0-9]+) of ([0-9]+)").fullmatch
 STATUSES: dict[str, Status] = {"": "ok", "ok": "ok", "failed": "failed", "pending": "pending"}
 # Koinly's words for what we call otherwise; its other words are types of ours or become labels.
@@ -150,6 +152,7 @@ class Line(NamedTuple):
     note: str
     account: str
     block: str
+    whole: str
     number: str
 
 
@@ -406,6 +409,10 @@ def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, 
     if not movements or not (is_named or any(leg.amount for leg in legs)):
         raise Unreadable("nothing moved: all amounts are empty or 0. Write what was moved.")
     type_, labels = type_and_labels(line)
+    if line.whole not in ("", WHOLE):
+        raise Unreadable(f"Whole {shown(line.whole)} is not known. Write {WHOLE}, or nothing.")
+    if line.whole:
+        movements = tuple(replace(one, is_whole=True) for one in movements)
     account = "" if place.network else cells.line_text(line.account, "Account")
     if account and account != place.wallet:
         # Whose id it is, which is not whose money moved.
