@@ -25,6 +25,7 @@ from transactions.models import (
     TransactionLabel,
     Wallet,
 )
+from txsite.previews import MERGE
 
 pytestmark = pytest.mark.django_db
 
@@ -257,6 +258,30 @@ def test_what_waited_for_a_transaction_goes_and_comes_with_it() -> None:
     assert labelled() == (["Rent"], "for May")
     undo(other)
     assert not Transaction.objects.exists()
+
+
+@pytest.mark.parametrize("is_later", [True, False])
+def test_label_of_a_wallet_stays_when_a_file_that_has_it_too_is_taken_back(is_later: bool) -> None:
+    waiting = RECORD.encode()
+    if not is_later:
+        carry_out(waiting)
+    labels = CHAIN.replace(",Note", ",Labels").replace(f"{'a' * 64},", f"{'a' * 64},Rent | Tax")
+    batch = load(labels, "Cold")
+    if is_later:
+        carry_out(waiting, default=MERGE)
+    other = load(CHAIN, "Cold")
+    assert labelled() == (["Rent", "Tax"], "for May")
+    undo(batch)
+    assert labelled() == (["Rent"], "for May")
+    undo(other)
+    assert not Transaction.objects.exists()
+
+
+def test_note_of_a_wallet_that_was_not_taken_comes_with_no_file() -> None:
+    load(CHAIN.replace(f"{'a' * 64},", f"{'a' * 64},of the file"), "Cold")
+    carry_out(RECORD.encode())
+    load(CHAIN, "Warm")
+    assert labelled() == ([], "of the file")
 
 
 def test_note_of_a_file_above_what_waited_goes_with_its_import() -> None:

@@ -219,9 +219,9 @@ def test_note_that_waited_stays_beside_what_files_say() -> None:
 
 def test_note_that_waited_is_below_the_highest_of_files_in_any_order() -> None:
     carry_out(content(tx(A, "Rent || of the wallet")))
-    for note in ("", "a of a file", "of the wallet"):
+    for note in ("of the wallet", "", "a of a file", "of the wallet"):
         import_generic(note)
-    assert Transaction.objects.get().note == "of the wallet"
+    assert Transaction.objects.get().note == "a of a file\nof the wallet"
     import_generic("z of a file")
     assert Transaction.objects.get().note == "z of a file\nof the wallet"
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -334,7 +334,8 @@ def carry_out(
             if change.type == "tx" and (change.told or change.outdated):
                 check_length(change, meaning)
         if change.transaction:
-            wanted[change.transaction] = meaning
+            labels = () if of_label == KEEP else change.told.labels
+            wanted[change.transaction] = replace(meaning, labels=labels)
             replaced += [change.transaction] if of_label == REPLACE else []
             change.raws = kept_lines(change)
         else:
@@ -399,7 +400,10 @@ def contradiction(raw: str, told: str) -> str:
 
 
 def write(wanted: dict[int, Meaning]) -> None:
-    """Adds the labels to each transaction, and makes its note what is wanted."""
+    """Adds the labels to each transaction, and makes its note what is wanted.
+
+    A label that a file has brought as well is a person's from now on, and stays without the file.
+    """
     names = sorted({name for one in wanted.values() for name in one.labels}, key=str.lower)
     Label.objects.bulk_create([Label(name=name) for name in names], ignore_conflicts=True)
     labels = Label.objects.select_for_update(no_key=True).by_name(names)
@@ -409,7 +413,9 @@ def write(wanted: dict[int, Meaning]) -> None:
             for pk, one in wanted.items()
             for name in one.labels
         ],
-        ignore_conflicts=True,
+        update_conflicts=True,
+        unique_fields=["transaction", "label"],
+        update_fields=["is_imported"],
     )
     noted = []
     for one in Transaction.objects.filter(pk__in=wanted).only("note").order_by("pk"):
@@ -451,8 +457,9 @@ def attach_to(pks: Iterable[int]) -> None:
         waiting.setdefault(record.ref, []).append(record.raw)
     wanted = {}
     for one, ours in with_meaning(new.filter(txid__in=waiting)):
-        both = together([ours, *meanings_of(waiting[one.txid or ""])])
-        wanted[one.pk] = both if len(both.note) <= MAX_NOTE else Meaning(both.labels, ours.note)
+        told = together(meanings_of(waiting[one.txid or ""]))
+        note = joined(ours.note, told.note)
+        wanted[one.pk] = replace(told, note=note if len(note) <= MAX_NOTE else ours.note)
     write(wanted)
 
 
@@ -473,21 +480,21 @@ def waiting_for_new(cursor: CursorWrapper) -> list[tuple[int, str]]:
     return [(line, f"gets “{shortened(text)}”, which waited for it") for line, text in told if text]
 
 
-# Of those that are known already, and whose note no person has edited.
-KNOWN = """
-    SELECT t.id, array_agg(r.raw ORDER BY r.id)
+NOTED = """
+    SELECT t.id, t.note, array_agg(r.raw ORDER BY r.id)
     FROM transactions_transaction t JOIN transactions_labelrecord r
         ON r.type = 'tx' AND r.ref = t.txid
-    WHERE t.id IN (SELECT known_id FROM told_line WHERE network = ANY (%s)) AND NOT t.is_edited
+    WHERE t.network = ANY (%s) AND t.id IN (SELECT id FROM {}) AND NOT t.is_edited AND t.note <> ''
     GROUP BY t.id
 """
 
 
-def notes_of_known(cursor: CursorWrapper) -> list[tuple[int, str]]:
-    """Known transactions of the staged lines, and the note that records say of each."""
-    cursor.execute(KNOWN, [list(NETWORK_SLUGS)])
-    told = [(pk, together(meanings_of(raws)).note) for pk, raws in cursor.fetchall()]
-    return [(pk, note) for pk, note in told if note]
+def notes_that_waited(cursor: CursorWrapper, table: str) -> list[tuple[int, str]]:
+    """Of the transactions in `table` those whose note ends with what records say, as `attach_to`
+    has put it there and no person has edited it since, and that."""
+    cursor.execute(NOTED.format(table), [list(NETWORK_SLUGS)])
+    told = [(pk, note, together(meanings_of(raws)).note) for pk, note, raws in cursor.fetchall()]
+    return [(pk, end) for pk, note, end in told if end and f"\n{note}".endswith(f"\n{end}")]
 
 
 def shortened(text: str) -> str:

@@ -25,7 +25,7 @@ from transactions.imports.entries import (
     TOLD_FEES,
 )
 from transactions.imports.fiat import FIAT_CODES
-from transactions.imports.labels import notes_of_known, waiting_for_new
+from transactions.imports.labels import notes_that_waited, waiting_for_new
 from transactions.imports.scripts import run
 from transactions.models import FIAT, MAX_DECIMALS, MAX_INTEGER_DIGITS, Status, TransactionType
 
@@ -359,6 +359,7 @@ PLAIN_TYPES = """
 RECORD_NOTES = """
     CREATE TEMP TABLE record_note (id bigint, note text) ON COMMIT DROP;
 """
+KNOWN = "(SELECT known_id AS id FROM told_line) known"
 ADD_RECORD_NOTE = "INSERT INTO record_note VALUES (%s, %s)"
 # The least of these is the time that counts: the earliest, where a source without seconds yields to
 # one of the same minute that has them.
@@ -398,7 +399,8 @@ TOLD_TRANSACTIONS = """
                 WHEN right(t.note, length(record.note) + 1) = E'\\n' || record.note
                     THEN left(t.note, -length(record.note) - 1)
                 ELSE t.note
-            END COLLATE "C", told.note) END AS told_note, record.note AS record_note,
+            END COLLATE "C", nullif(told.note, record.note)) END AS told_note,
+            record.note AS record_note,
             CASE WHEN t.is_edited OR lower(contact.name) COLLATE "C" >= lower(told.contact)
                 THEN NULL ELSE told.contact END AS new_contact,
             (%(types)s::text[])[least(
@@ -778,7 +780,7 @@ def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:
     wait_for_others(cursor)
     run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, MADE, ADD_WALLETS, TOLD_MOVEMENTS)
     run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, PLAIN_TYPES, RECORD_NOTES)
-    cursor.executemany(ADD_RECORD_NOTE, notes_of_known(cursor))
+    cursor.executemany(ADD_RECORD_NOTE, notes_that_waited(cursor, KNOWN))
     run(cursor, parameters, TOLD_TRANSACTIONS, TOLD_FEES, TOLD_ENTRIES, MIXED, COVER, TOLD_TYPES)
     run(cursor, parameters, ADD_LABELS, ADD_CONTACTS)
     run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)

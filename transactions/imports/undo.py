@@ -19,7 +19,7 @@ from transactions.imports.entries import ADD_ENTRIES, COVER, NUMBER
 from transactions.imports.files import stored
 from transactions.imports.formats import open_table
 from transactions.imports.importer import mapped_formats, options_of, said_by_import
-from transactions.imports.labels import as_records_say
+from transactions.imports.labels import as_records_say, notes_that_waited
 from transactions.imports.merge import OTHER_TYPES, merge_once_more, wait_for_others
 from transactions.imports.progress import UNDO, Progress
 from transactions.imports.rows import FileError
@@ -70,6 +70,7 @@ EMPTY = """
         contact_id = CASE WHEN is_edited THEN contact_id END
     WHERE id IN (SELECT id FROM pg_temp.shared);
 """
+NOTE_THAT_WAITED = "UPDATE transactions_transaction SET note = %s WHERE id = %s"
 NOT_TOLD = """
     SELECT count(*) FROM transactions_transaction
     WHERE id IN (SELECT id FROM pg_temp.shared) AND timestamp = timestamptz '2100-12-31 23:59:59Z'
@@ -315,7 +316,9 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
     make_list(cursor, "shared", shared)
     cursor.execute(OTHERS, {"batch": batch.pk})
     others = [pk for (pk,) in cursor.fetchall()]
+    waited = notes_that_waited(cursor, "pg_temp.shared")
     run(cursor, {}, EMPTY)
+    cursor.executemany(NOTE_THAT_WAITED, [(note, pk) for pk, note in waited])
     found = ImportBatch.objects.defer("content").annotate(has_content=Q(content__isnull=False))
     for other in found.filter(pk__in=others).order_by("pk"):
         if not other.has_content:
