@@ -505,7 +505,8 @@ def as_records_say(pks: Iterable[int]) -> set[int]:
     """Those of the transactions whose note and labels of people are just what records tell, and
     of which nobody took a label off."""
     found = set()
-    ours = Transaction.objects.filter(pk__in=list(pks), network__in=NETWORK_SLUGS, contact=None)
+    ours = Transaction.objects.filter(pk__in=list(pks), network__in=NETWORK_SLUGS)
+    ours = ours.exclude(is_edited=True, contact__isnull=False)
     ours = ours.exclude(pk__in=TakenOffLabel.objects.values("transaction"))
     kept: dict[str, list[str]] = {}
     for record in LabelRecord.objects.filter(type="tx", ref__in=ours.values("txid")).order_by("id"):
