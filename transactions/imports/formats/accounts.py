@@ -104,7 +104,7 @@ class AccountFile:
     zone_varies: bool = False  # from file to file of one account
     columns: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
     passes_over: Callable[[Line], bool] = lambda line: False
-    has_unique_ids: bool = False
+    has_unique_ids: bool = False  # in the column `id`
     date_order: str = ""
     told: tuple[str, ...] = ()  # what whoever imports the file should know of how it is read
     fitted: Callable[["AccountFile", Table], "AccountFile"] = lambda known, table: known
@@ -178,6 +178,8 @@ class AccountFile:
             line = line_of(record, columns)
             if self.passes_over(line):
                 return None
+            if self.has_unique_ids:  # also of a line that cannot be read
+                seen.setdefault(line["id"], record.line)
             told = self.read_line(line, context)
             if _ruined(told.id or told.group):
                 # A spreadsheet has rounded it, so that others have the same now.
@@ -193,13 +195,12 @@ class AccountFile:
         return with_own_ids((row for row in rows_of(table, read) if row is not None), clocks)
 
     def _row(self, record: Record, told: Told, seen: dict[str, int]) -> Row:
-        if told.id and self.has_unique_ids:
-            first = seen.setdefault(told.id, record.line)
-            if first != record.line:
-                raise Unreadable(
-                    f"ID {shown(told.id)} was there in line {first} already, and one id is one "
-                    "transaction. Find out which is right, and give the other another id."
-                )
+        first = seen.get(told.id, record.line) if told.id else record.line
+        if first != record.line:
+            raise Unreadable(
+                f"ID {shown(told.id)} was there in line {first} already, and one id is one "
+                "transaction. Find out which is right, and give the other another id."
+            )
         return Row(
             line=record.line,
             raw=record.raw,

@@ -2,20 +2,21 @@
 
 The statement has one signed movement a line, without an id. Movements of a trade within one
 second are one transaction of that second, and so are those of two seconds of which one alone lacks
-what was given or what was taken; others are each one. What Earn rewards stands there twice in the
-newest statements, and counts in Spot. Deposits and withdrawals stand in
-the statement too, so import the statement, or those two files, not both. The time zone is in the
-title of the column (`UTC_Time`, `Date(UTC+8)`) or, of newer files, in the file's name
-(`…(UTC--6).csv`). Older histories of both kinds have the same columns: a fee, which no deposit
-costs, or the file's name tells them apart. Source: files that people published, and Binance's
-help pages.
+what was given or what was taken; others are each one. A trade of which a line cannot be read is
+left out whole, since what is left of it would look like another. What Earn rewards stands there
+twice in the newest statements, and counts in Spot. Deposits and withdrawals stand in the statement
+too, so import the statement, or those two files, not both. The time zone is in the title of the
+column (`UTC_Time`, `Date(UTC+8)`) or, of newer files, in the file's name (`…(UTC--6).csv`). Older
+histories of both kinds have the same columns: a fee, which no deposit costs, or the file's name
+tells them apart. Source: files that people published, and Binance's help pages.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import partial
+from typing import NamedTuple
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.accounts import (
@@ -32,6 +33,7 @@ from transactions.imports.formats.reader import Record, line_of, records
 from transactions.imports.rows import FileError, Movement, Status, Table
 
 ACCOUNT = "Binance"
+SECOND = timedelta(seconds=1)
 TRADES = {
     "buy",
     "sell",
@@ -212,67 +214,110 @@ def _has_fees(table: Table) -> bool:
     return any(line["transactionfee"].strip("0.-") for line in lines)
 
 
-def _with_its_trades(known: AccountFile, table: Table) -> AccountFile:
-    return replace(_in_its_zone(known, table), read_line=partial(read_statement, delays(table)))
+class Trades(NamedTuple):
+    """What a file's lines tell of its trades, by the text of a line's time.
 
-
-def delays(table: Table) -> dict[str, timedelta]:
-    """How long after the second of its trade a line is, by the text of its time.
-
-    Binance writes the lines of a trade one after another, sometimes over the turn of a second.
+    `delays` is how long after the second of its trade a line is: Binance writes the lines of a
+    trade one after another, sometimes over the turn of a second. `broken` are the numbers of lines
+    that cannot be read and may be of the same trade.
     """
+
+    delays: Mapping[str, timedelta] = {}
+    broken: Mapping[str, str] = {}
+
+
+def _with_its_trades(known: AccountFile, table: Table) -> AccountFile:
+    return replace(_in_its_zone(known, table), read_line=partial(read_statement, trades_of(table)))
+
+
+def trades_of(table: Table) -> Trades:
     texts: dict[datetime, set[str]] = {}
     sides: dict[datetime, set[tuple[bool, str]]] = {}  # whether something went out, and what
+    broken: dict[datetime, list[int]] = {}
+    before, without_time = datetime.min, list[int]()
     for record in records(table):
-        if not isinstance(record, Record):
-            continue
-        line = line_of(record, columns(table.header))
+        is_whole = isinstance(record, Record)
+        line = line_of(record, columns(table.header)) if isinstance(record, Record) else Line()
         operation = line["operation"].casefold()
-        if operation not in TRADES:
-            continue
+        may_be_trade = operation in TRADES or not is_whole
         try:
-            change = cells.number(line["change"], "Change")
             moment = _time(line, Context(UTC, "dmy"))
         except Unreadable:
+            if may_be_trade:  # between the lines beside it, which stand in the order of their times
+                broken.setdefault(before, []).append(record.line)
+                without_time.append(record.line)
+            continue
+        broken.setdefault(moment, []).extend(without_time)
+        before, without_time = moment, []
+        if operation not in TRADES:
             continue
         texts.setdefault(moment, set()).add(line[time_column(line)])
         side = sides.setdefault(moment, set())
-        if change and not (operation in FEES and change < 0):
+        try:
+            change = cells.number(line["change"], "Change")
+        except Unreadable:
+            change = None
+        if change is None:
+            broken[moment].append(record.line)
+        elif change and not (operation in FEES and change < 0):
             side.add((change < 0, line["coin"].upper()))
-    return {
+    # In a statement of one coin alone no trade can be told to be whole.
+    has_pairs = len({coin for side in sides.values() for _, coin in side}) > 1
+    delays = {
         text: moment - first
-        for moment, first in begun(sides).items()
+        for moment, first in (begun(sides).items() if has_pairs else ())
         for text in texts[moment]
         if moment != first
     }
+    left_out = {
+        text: ", ".join(map(str, sorted(lines)))
+        for run in runs(sorted(sides))
+        if (lines := _broken_beside(run, broken, in_all=not has_pairs))
+        for moment in run
+        for text in texts[moment]
+    }
+    return Trades(delays, left_out)
+
+
+def runs(moments: list[datetime]) -> Iterator[list[datetime]]:
+    """Seconds one after another, any two of which could be of one trade."""
+    run: list[datetime] = []
+    for moment in moments:
+        if run and moment - run[-1] > SECOND:
+            yield run
+            run = []
+        run.append(moment)
+    if run:
+        yield run
+
+
+def _broken_beside(
+    run: list[datetime], broken: Mapping[datetime, list[int]], *, in_all: bool
+) -> set[int]:
+    near = broken if in_all else (run[0] - SECOND, *run, run[-1] + SECOND)
+    return {line for moment in near for line in broken.get(moment, ())}
 
 
 def begun(sides: Mapping[datetime, set[tuple[bool, str]]]) -> dict[datetime, datetime]:
-    """Each second -> the one that its trade is of, which can be the one before or after.
-
-    A statement of one coin alone has no trade that can be told to be whole.
-    """
+    """Each second -> the one that its trade is of, which can be the one before or after."""
     first = {moment: moment for moment in sides}
-    if len({coin for side in sides.values() for _, coin in side}) < 2:
-        return first
     ways = {moment: {is_out for is_out, _ in side} for moment, side in sides.items()}
     halves = sorted(moment for moment, way in ways.items() if len(way) < 2)
     joined: set[datetime] = set()
-    second = timedelta(seconds=1)
     for moment in halves:  # two of which make a trade
-        after = moment + second
+        after = moment + SECOND
         is_half = moment not in joined and len(ways.get(after, ())) == 1
         if is_half and len(ways[moment] | ways[after]) == 2:
             first[after] = moment
             joined |= {moment, after}
     for moment in halves:  # the others belong to the trade beside them
         if moment not in joined:
-            beside = (moment - second, moment + second)
+            beside = (moment - SECOND, moment + SECOND)
             first[moment] = next((first[one] for one in beside if one in first), moment)
     return first
 
 
-def read_statement(delay: Mapping[str, timedelta], line: Line, context: Context) -> Told:
+def read_statement(trades: Trades, line: Line, context: Context) -> Told:
     operation = line["operation"].casefold()
     change = cells.number(line["change"], "Change")
     if not change:
@@ -280,7 +325,12 @@ def read_statement(delay: Mapping[str, timedelta], line: Line, context: Context)
     timestamp = _time(line, context)
     is_trade = operation in TRADES
     if is_trade:
-        timestamp -= delay.get(line[time_column(line)], timedelta())
+        if lines := trades.broken.get(line[time_column(line)]):
+            raise Unreadable(
+                f"it may be of one trade with what cannot be read (line {lines}), and a trade "
+                "counts as a whole. Correct that, and import all of these lines together."
+            )
+        timestamp -= trades.delays.get(line[time_column(line)], timedelta())
     is_fee = operation in FEES and change < 0
     movements = [Movement(change, coin(line["coin"], "Coin"), "fee" if is_fee else "transfer")]
     if operation.endswith(MIRRORED) and line["account"].casefold() == "earn":
@@ -347,7 +397,7 @@ STATEMENT = AccountFile(
     "binance",
     "Binance statement",
     frozenset({"account", "operation", "coin", "change"}),
-    partial(read_statement, {}),
+    partial(read_statement, Trades()),
     account=ACCOUNT,
     columns=columns,
     fitted=_with_its_trades,

@@ -5,20 +5,18 @@ commas. Source: the column names in BTCPay Server's source.
 """
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import Unreadable, shown
 from transactions.imports.formats.reader import Line, Record, line_of, rows_of
-from transactions.imports.formats.wallets import NATIVE, network_of, once_each, txid_of
+from transactions.imports.formats.wallets import NATIVE, OnceEach, network_of, txid_of
 from transactions.imports.rows import (
     FileError,
     Movement,
     Options,
     Question,
     Reading,
-    Rejected,
     Row,
     Table,
 )
@@ -47,10 +45,14 @@ class TransactionsFile:
     def read(self, table: Table, options: Options) -> Reading:
         if questions := self.questions(table, options):
             raise FileError(" ".join(question.text for question in questions))
-        rows: Iterator[Row | Rejected] = rows_of(
-            table, lambda record: read_row(record, line_of(record, table.header))
-        )
-        return Reading(options, once_each(rows))
+        once = OnceEach()
+
+        def read(record: Record) -> Row:
+            line = line_of(record, table.header)
+            once.check(line["transaction id"], record.line)
+            return read_row(record, line)
+
+        return Reading(options, rows_of(table, read))
 
 
 def read_row(record: Record, line: Line) -> Row:

@@ -13,8 +13,10 @@ currency. Source: files that people published.
 """
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC
 from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
@@ -31,7 +33,7 @@ from transactions.imports.formats.accounts import (
 )
 from transactions.imports.formats.cells import Unreadable, shown
 from transactions.imports.formats.reader import Record, line_of, records
-from transactions.imports.rows import Movement, Table
+from transactions.imports.rows import Movement, Rejected, Table
 
 WORTH = (
     "Advanced trades whose Notes do not tell what they were for were counted in the currency of "
@@ -123,7 +125,7 @@ def first(line: Line, *names: str) -> str:
     return next((line[name] for name in names if line.get(name)), "")
 
 
-Side = tuple[Decimal, str, str, str]  # quantity, asset, type and Notes of one line
+Side = tuple[Decimal | None, str, str, str]  # quantity, asset, type and Notes of one line
 
 
 class Fits(NamedTuple):
@@ -132,6 +134,7 @@ class Fits(NamedTuple):
     mark: str = ""  # the decimal mark of its Notes, empty where none tells it, or some tell others
     sides: frozenset[str] = frozenset()  # the ids of conversions of which a line is one side
     given: frozenset[tuple[str, str]] = frozenset()  # of what was given: time and Notes
+    broken: tuple[tuple[int, str], ...] = ()  # conversions that cannot be read: line and asset
 
 
 def read_line(fits: Fits, line: Line, context: Context) -> Told:
@@ -249,7 +252,14 @@ def _conversion(line: Line, size: Decimal, fits: Fits) -> list[Movement]:
             f"Notes {shown(line['notes'])} do not say what the conversion brought, which stands "
             "nowhere else. Write 'Converted 1 BTC to 30 ETH' there."
         )
-    if _is_of_what_came(line, size, found):
+    is_of_what_came = _is_of_what_came(line, size, found)
+    for number, asset in fits.broken if "id" in line else ():
+        if not asset or (is_of_what_came and asset == found["asset"].upper()):
+            raise Unreadable(
+                f"it may be one conversion with what cannot be read (line {number}), and count "
+                "twice later. Correct that, and import both."
+            )
+    if is_of_what_came:
         given = _in_words(found["quantity"], found["amount"], size, fits.mark)
         return swap(size, line["asset"], given, found["asset"], None, "")
     bought = _other_side(found, line, size, fits.mark)
@@ -328,32 +338,49 @@ def _as_its_lines_tell(known: AccountFile, table: Table) -> AccountFile:
         said = _converted(line["notes"]) or _traded(line["notes"])
         is_worth = is_worth or (is_advanced(kind) and not said and not _pair(line["notes"]))
         with suppress(Unreadable):
+            sides = lines_of.setdefault(line["id"], [])
+            sides.append((None, line["asset"].upper(), kind, line["notes"]))
             quantity = cells.number(line["quantity transacted"], "")
             if quantity is None:
                 continue
+            sides[-1] = (quantity, *sides[-1][1:])
             has_signs = has_signs or quantity.is_signed()
             if said:
                 fitting = _marks(said["amount"], said["quantity"], quantity.copy_abs())
                 marks.update(fitting if len(fitting) == 1 else [])
                 if said["asset"].upper() == line["asset"].upper():
                     given.add(_key(line))
-            side = (quantity, line["asset"].upper(), kind, line["notes"])
-            lines_of.setdefault(line["id"], []).append(side)
     mark = marks.pop() if len(marks) == 1 else ""
     pairs = {id_ for id_, lines in lines_of.items() if id_ and _is_pair(lines)}
     halves = {id_ for id_, lines in lines_of.items() if id_ and has_signs and _is_half(lines)}
     fits = Fits(mark, frozenset(pairs | halves), frozenset(given))
+    fits = fits._replace(broken=tuple(_broken(table, fits)))
     told = tuple(text for text, is_so in ((WORTH, is_worth), (HALVES, bool(halves))) if is_so)
     passes_over = partial(_is_told_before, fits)
     return replace(known, read_line=partial(read_line, fits), passes_over=passes_over, told=told)
 
 
 def _is_pair(lines: list[Side]) -> bool:
-    """Whether they are a conversion's two sides: one asset that went out, another that came in."""
-    if len(lines) != 2:
+    """Whether they are a conversion's two sides: one asset that went out, another that came in; of
+    which one may not be readable."""
+    if len(lines) != 2 or lines[0][1] == lines[1][1]:
         return False
-    (given, asset, kind, _), (taken, other, other_kind, _) = sorted(lines)
-    return kind == other_kind == "convert" and given < 0 < taken and asset != other
+    signs = {one.is_signed() for one, *_ in lines if one}
+    known = sum(one is not None for one, *_ in lines)
+    return all(kind == "convert" for _, _, kind, _ in lines) and len(signs) == known
+
+
+def _broken(table: Table, fits: Fits) -> Iterator[tuple[int, str]]:
+    for record in records(table):
+        if isinstance(record, Rejected):
+            yield record.line, ""
+            continue
+        line = line_of(record, table.header)
+        try:
+            if line["transaction type"].casefold() == "convert":
+                read_line(fits, line, Context(UTC, "dmy"))
+        except Unreadable:
+            yield record.line, line["asset"].upper()
 
 
 def _is_half(lines: list[Side]) -> bool:

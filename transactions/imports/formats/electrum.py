@@ -15,13 +15,12 @@ from decimal import Decimal
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import Unreadable
 from transactions.imports.formats.reader import Line, Record, line_of, records, rows_of
-from transactions.imports.formats.wallets import label_or_note, net_of_fee, once_each
+from transactions.imports.formats.wallets import OnceEach, label_or_note, net_of_fee
 from transactions.imports.rows import (
     FileError,
     Options,
     Question,
     Reading,
-    Rejected,
     Row,
     Table,
 )
@@ -65,20 +64,28 @@ class HistoryFile:
             raise FileError(" ".join(question.text for question in questions))
         zone = options.timezone or UTC
         now = options.brought_at
-        rows: Iterator[Row | Rejected] = rows_of(
-            table, lambda record: read_row(record, line_of(record, table.header), zone, now)
-        )
-        return Reading(replace(options, network=NETWORK), once_each(rows))
+        once = OnceEach()
+
+        def read(record: Record) -> Row:
+            line = line_of(record, table.header)
+            once.check(hash_of(line), record.line)
+            return read_row(record, line, zone, now)
+
+        return Reading(replace(options, network=NETWORK), rows_of(table, read))
 
 
 def lines_of(table: Table) -> Iterator[Line]:
     return (line_of(one, table.header) for one in records(table) if isinstance(one, Record))
 
 
+def hash_of(line: Line) -> str:
+    chain_id = line["oc_transaction_hash"] or line["transaction_hash"]
+    return chain_id or line["ln_payment_hash"]
+
+
 def read_row(record: Record, line: Line, zone: tzinfo, now: datetime) -> Row:
-    chain_id = line.get("oc_transaction_hash", "") or line.get("transaction_hash", "")
-    payment = line.get("ln_payment_hash", "")
-    if not chain_id and not payment:
+    txid = hash_of(line)
+    if not txid:
         raise Unreadable("there is neither a transaction hash nor a payment hash. Export again.")
     values = [_bitcoin(line, name) for name in ("value", "amount_chain_bc", "amount_lightning_bc")]
     if all(value is None for value in values):
@@ -93,10 +100,10 @@ def read_row(record: Record, line: Line, zone: tzinfo, now: datetime) -> Row:
         timestamp=now if is_pending else cells.time(line["timestamp"], "timestamp", zone),
         movements=tuple(movements),
         network=NETWORK,
-        txid=cells.wallet_txid(chain_id or payment, "The hash"),
+        txid=cells.wallet_txid(txid, "The hash"),
         status="pending" if is_pending else "ok",
         type="self" if len(movements) > 1 and not movements[0].amount else "",
-        method="" if chain_id else LIGHTNING,
+        method=LIGHTNING if txid == line["ln_payment_hash"] else "",
         labels=labels,
         note=note,
     )

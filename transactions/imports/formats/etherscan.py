@@ -460,9 +460,10 @@ class ExplorerFile:
                 line = line._replace(fee="")
             if self.has_fee_once and not told.add(network, _txid(line.txid)):
                 line = line._replace(fee="")
+            key = _txid(line.txid) if self.has_one_row_each else _key(line)
+            is_told = bool(key) and not told.add(network, key)
             row = self.row(record, line, own, network)
-            key = row.txid if self.has_one_row_each else _key(line)
-            if key and not told.add(network, key):
+            if is_told:
                 what = "transaction" if self.has_one_row_each else "transfer"
                 raise Unreadable(
                     f"an earlier line told of this {what} already. Remove one of them."

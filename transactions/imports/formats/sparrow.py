@@ -16,7 +16,7 @@ from decimal import Decimal
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import Unreadable, shown
 from transactions.imports.formats.reader import Record, records
-from transactions.imports.formats.wallets import once_each
+from transactions.imports.formats.wallets import OnceEach
 from transactions.imports.rows import (
     AssetName,
     FileError,
@@ -89,7 +89,7 @@ class WalletFile:
         zone = UTC if _is_utc(table) else options.timezone or UTC
         told = [f"Amounts are in {'satoshis' if unit == SATOSHIS else 'bitcoin'}."]
         complete = replace(options, network=NETWORK)
-        return Reading(complete, once_each(_rows(table, unit, zone, options.brought_at)), told)
+        return Reading(complete, _rows(table, unit, zone, options.brought_at), told)
 
 
 def _is_utc(table: Table) -> bool:
@@ -132,13 +132,14 @@ def _has_decimals(value: str) -> bool:
 
 
 def _rows(table: Table, unit: int, zone: tzinfo, now: datetime) -> Iterator[Row | Rejected]:
-    columns = columns_of(table.header)
+    columns, once = columns_of(table.header), OnceEach()
     for record in _lines(table):
         if isinstance(record, Rejected):
             yield record
             continue
         line = {name: record.cells[place].strip() for name, place in columns.items()}
         try:
+            once.check(line["txid"], record.line)
             yield _row(record, line, unit, zone, now)
         except Unreadable as problem:
             yield Rejected(record.line, record.raw, f"Line {record.line}: {problem}")

@@ -13,7 +13,7 @@ code, and files that people published.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -23,7 +23,7 @@ from contacts.networks import NETWORKS
 from transactions.imports.formats import cells
 from transactions.imports.formats.cells import ZERO, Unreadable, shown
 from transactions.imports.formats.electrum import lines_of
-from transactions.imports.formats.reader import Line, Record, line_of, rows_of
+from transactions.imports.formats.reader import Line, Record, line_of, records, rows_of
 from transactions.imports.formats.wallets import (
     NATIVE,
     address_of,
@@ -57,6 +57,7 @@ CODES = {"BSC": "bsc", "BASE": "base", "ARB": "arbitrum", "OP": "optimism"}
 TOKENS_TOO = {"ARB", "OP"}
 _token_id = re.compile(r"ID ([0-9]+)").fullmatch
 _contract = re.compile(r"0x[0-9a-f]{40}", re.IGNORECASE).fullmatch
+_is_hash = re.compile(r"(0x)?[0-9a-fA-F]{60,70}|\w{80,}").fullmatch
 _with_unit = re.compile(r"([+-]?[0-9][0-9.,]*) ?([A-Za-z]*)").fullmatch
 
 
@@ -112,13 +113,46 @@ class TransactionsFile:
                 return old_row(record, line, zone, order, options.network)
             return new_row(record, line, account)
 
+        broken = broken_in(table, read)
+
+        def read_whole(record: Record) -> Row:
+            row = read(record)
+            lines = broken.get(line_of(record, table.header)["transaction id"])
+            if lines and _receipt(row):
+                raise Unreadable(
+                    f"it may have come in with what cannot be read (line {lines}), and such lines "
+                    "count together. Correct that, and import all of them."
+                )
+            return row
+
         told = []
         if options.network and account.network != options.network:
             told.append(
                 f"Its fees tell that it is of {NETWORKS[account.network].name}, so what was said "
                 f"({NETWORKS[options.network].name}) was passed over."
             )
-        return Reading(options, received_at_once(rows_of(table, read)), told)
+        return Reading(options, received_at_once(rows_of(table, read_whole)), told)
+
+
+def broken_in(table: Table, read: Callable[[Record], Row]) -> dict[str, str]:
+    """Transactions -> the numbers of their lines that cannot be read, and of those beside them
+    whose transaction cannot be told."""
+    broken: dict[str, list[int]] = {}
+    before, unknown = "", list[int]()
+    for record in records(table):
+        txid = line_of(record, table.header)["transaction id"] if isinstance(record, Record) else ""
+        if isinstance(record, Rejected) or not _is_hash(txid):
+            broken.setdefault(before, []).append(record.line)
+            unknown.append(record.line)
+            continue
+        if unknown:
+            broken.setdefault(txid, []).extend(unknown)
+        before, unknown = txid, []
+        try:
+            read(record)
+        except Unreadable:
+            broken.setdefault(txid, []).append(record.line)
+    return {txid: ", ".join(map(str, sorted(lines))) for txid, lines in broken.items()}
 
 
 def received_at_once(rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:

@@ -4,13 +4,13 @@ They know the transaction's hash, and are about a wallet with a name. A coin is 
 ticker, which tells the network; of a token they tell no contract, so that it is known by its code.
 """
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 from contacts.addresses import AddressError, normalise
 from contacts.networks import NETWORKS
 from transactions.imports.formats import cells
-from transactions.imports.rows import AssetName, Movement, Rejected, Row
+from transactions.imports.formats.cells import Unreadable
+from transactions.imports.rows import AssetName, Movement
 
 # Where several networks have a coin of the name, the one that a wallet means by it.
 NETWORK_OF = {
@@ -96,19 +96,15 @@ def label_or_note(text: str, column: str) -> tuple[tuple[str, ...], str]:
     return (cells.line_text(note, column, cells.MAX_LABEL),), ""
 
 
-def once_each(rows: Iterator[Row | Rejected]) -> Iterator[Row | Rejected]:
-    """Rows of a file that has one line for each transaction: a second line of one is refused,
-    since its amount would count twice."""
-    lines: dict[tuple[str, str], int] = {}
-    for row in rows:
-        if isinstance(row, Row):
-            first = lines.setdefault((row.network, row.txid), row.line)
-            if first != row.line:
-                yield Rejected(
-                    row.line,
-                    row.raw,
-                    f"Line {row.line}: line {first} told of this transaction already. Remove one "
-                    "of them.",
-                )
-                continue
-        yield row
+class OnceEach:
+    """Of a file that has one line for each transaction: a second line of one is refused, also where
+    the first cannot be read, since its amount would count twice."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, int] = {}
+
+    def check(self, txid: str, line: int) -> None:
+        """Raises `Unreadable` where an earlier line has this hash too."""
+        first = self.lines.setdefault(txid.lower(), line) if txid else line
+        if first != line:
+            raise Unreadable(f"line {first} told of this transaction already. Remove one of them.")
