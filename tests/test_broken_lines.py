@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -55,7 +56,7 @@ JOINED = {
 def options_for(content: bytes, name: str) -> Options:
     options = Options()
     for question in questions(content, options, name):
-        answer = {
+        answer: Any = {
             "wallet": ALICE if ALICE in question.choices else "Mine",
             "network": "ethereum",
             "timezone": ZoneInfo("Europe/Berlin"),

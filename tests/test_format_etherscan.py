@@ -8,6 +8,7 @@ import pytest
 from files import ALICE, BOB, moved, questions, reading, reasons, rows, sample
 
 from transactions.imports.formats import open_table
+from transactions.imports.formats.etherscan import Told
 from transactions.imports.rows import FileError, Options, Question, Row
 
 ON_ETHEREUM = Options(wallet=ALICE, network="ethereum")
@@ -39,6 +40,16 @@ def wallet_question(content: bytes, file_name: str = "export.csv") -> Question:
 @pytest.fixture(scope="module")
 def transactions() -> list[Row]:
     return rows(TRANSACTIONS, ON_ETHEREUM)
+
+
+def test_transactions_are_told_apart_by_the_whole_hash_however_many_are_alike() -> None:
+    told = Told()
+    hashes = [f"0x{number:064x}" for number in range(20_000)]  # which differ at the end alone
+    assert all(told.add("ethereum", txid) for txid in hashes)
+    assert not any(told.add("ethereum", txid) for txid in hashes)
+    assert told.add("base", hashes[0])
+    assert told.add("ethereum", "genesis_1")
+    assert not told.add("ethereum", "genesis_1")
 
 
 def test_row_has_network_hash_time_block_method_and_note(transactions: list[Row]) -> None:
