@@ -160,6 +160,17 @@ def test_address_is_offered_as_the_wallet_of_an_account_that_has_one() -> None:
     assert question.suggestion == ""
 
 
+def test_recipient_that_is_no_address_is_told() -> None:
+    known = reading(sample("trezor.csv"), replace(FORMAT_OPTIONS["wallets"], wallet="Mine"))
+    assert known.told == []
+    lines = [row for row in known.records if isinstance(row, Row)]
+    assert lines[2].movements[0].counterparty == ""
+    assert known.told == [
+        "The recipient of line 4 was left out: '1notanaddress' is no address, as in files that mask"
+        " theirs. Where it is mistyped, correct it and import the file again."
+    ]
+
+
 def test_call_of_a_trezor_whose_own_address_nothing_tells_is_not_guessed() -> None:
     content = trezor_lines(
         CALL.format(f"0.002,ETH,{ROUTER}", "0.5,ETH"),

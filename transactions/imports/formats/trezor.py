@@ -114,10 +114,14 @@ class TransactionsFile:
             return new_row(record, line, account)
 
         broken = broken_in(table, read)
+        nobody: dict[int, str] = {}  # lines to what is no address
 
         def read_whole(record: Record) -> Row:
-            row = read(record)
-            lines = broken.get(line_of(record, table.header)["transaction id"])
+            row, line = read(record), line_of(record, table.header)
+            moved, address = row.movements[0], line["address"] or line["addresses"]
+            if address and " " not in address and moved.amount < 0 and not moved.counterparty:
+                nobody[record.line] = address
+            lines = broken.get(line["transaction id"])
             if lines and _receipt(row):
                 raise Unreadable(
                     f"it may have come in with what cannot be read (line {lines}), and such lines "
@@ -131,7 +135,22 @@ class TransactionsFile:
                 f"Its fees tell that it is of {NETWORKS[account.network].name}, so what was said "
                 f"({NETWORKS[options.network].name}) was passed over."
             )
-        return Reading(options, received_at_once(rows_of(table, read_whole)), told)
+
+        def rows() -> Iterator[Row | Rejected]:
+            yield from received_at_once(rows_of(table, read_whole))
+            if nobody:
+                told.append(without_recipient(nobody))
+
+        return Reading(options, rows(), told)
+
+
+def without_recipient(nobody: dict[int, str]) -> str:
+    line, address = next(iter(nobody.items()))
+    others = f", and of {len(nobody) - 1:,} other lines" if len(nobody) > 1 else ""
+    return (
+        f"The recipient of line {line}{others} was left out: {shown(address)} is no address, as "
+        "in files that mask theirs. Where it is mistyped, correct it and import the file again."
+    )
 
 
 def broken_in(table: Table, read: Callable[[Record], Row]) -> dict[str, str]:
