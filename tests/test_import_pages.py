@@ -25,7 +25,7 @@ from factories import make_batch, make_transaction, make_user
 from files import ALICE, sample
 
 from transactions import import_forms
-from transactions.imports import process
+from transactions.imports import importer, process
 from transactions.imports.files import stored
 from transactions.imports.importer import import_batch, new_batch
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
@@ -575,6 +575,36 @@ def test_an_import_without_a_process_has_stopped(other: CursorWrapper) -> None:
     # The name of another import's connection is no sign of life.
     other.execute(f"SET application_name = 'txsite import {batch.pk}9: 1 of 2, 3 lines'")
     assert "stopped" in text(client.get(URL))
+
+
+@pytest.mark.parametrize("shown", ["", "something else"])
+def test_an_import_that_is_about_to_end_has_not_stopped(
+    other: CursorWrapper, monkeypatch: pytest.MonkeyPatch, shown: str
+) -> None:
+    """It is at work until its transaction is committed, and between two that are tried."""
+    batch = new_batch(BytesIO(GOOD), "file.csv", options={"wallet": "Kraken"}, shown=shown)
+    seen: list[bool] = []
+
+    def looking(name: str) -> None:
+        before = getattr(importer, name)
+
+        def look(*said: Any, **fields: Any) -> Any:
+            other.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE starts_with(application_name, %s)",
+                [f"txsite import {batch.pk}: "],
+            )
+            seen.append(other.fetchone()[0] == 1)
+            return before(*said, **fields)
+
+        monkeypatch.setattr(importer, name, look)
+
+    looking("_attempt")
+    looking("_change")
+    looking("attach_to")  # the last before it commits
+    import_batch(batch, BytesIO(GOOD))
+    assert batch.status == ("shown" if shown else "imported")
+    assert len(seen) > 2
+    assert all(seen)
 
 
 def test_cancelling_ends_the_connection_and_says_so(other: CursorWrapper) -> None:

@@ -47,9 +47,8 @@ MAX_KEPT = 64 * 1024 * 1024
 # `importing` tells the triggers that no person is editing.
 SETTINGS = """
     SELECT set_config('txsite.importing', %s, true), set_config('txsite.via', %s, true),
-        set_config('txsite.actor', %s, true), set_config('application_name', %s, true),
-        set_config('jit', 'off', true), set_config('work_mem', '64MB', true),
-        set_config('default_statistics_target', '10', true)
+        set_config('txsite.actor', %s, true), set_config('jit', 'off', true),
+        set_config('work_mem', '64MB', true), set_config('default_statistics_target', '10', true)
 """
 
 
@@ -110,6 +109,11 @@ def import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) 
 
     Raises what `import_batch` does.
     """
+    with progress.at_work(batch):
+        _import_staged(batch, read)
+
+
+def _import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> None:
     try:
         try:
             _attempt(batch, read)
@@ -194,12 +198,11 @@ def _import(
 def said_by_import(cursor: CursorWrapper, batch: ImportBatch) -> Iterator[None]:
     """What is done here is told as the import's, and marks nothing as edited by a person."""
     cursor.execute(
-        "SELECT current_setting('txsite.via', true), current_setting('txsite.actor', true), "
-        "current_setting('application_name')"
+        "SELECT current_setting('txsite.via', true), current_setting('txsite.actor', true)"
     )
     before = cursor.fetchone()
     actor = batch.made_by.get_username() if batch.made_by else before[1]
-    cursor.execute(SETTINGS, ["on", "import", actor, before[2]])
+    cursor.execute(SETTINGS, ["on", "import", actor])
     yield
     # In an open transaction the settings would outlast us.
     cursor.execute(SETTINGS, ["off", *before])

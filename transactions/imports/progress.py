@@ -5,10 +5,12 @@ that is said to run but has no connection has died. Nothing is stored.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import Error, connection
 from django.utils import timezone
 
 from transactions.models import ImportBatch
@@ -37,6 +39,29 @@ class Progress:
     def name(self) -> str:
         # At most 63 bytes, which is what PostgreSQL keeps of a name.
         return f"txsite import {self.batch_id}: {self.read} of {self.size}, {self.lines} lines"
+
+
+@contextmanager
+def at_work(batch: ImportBatch) -> Iterator[None]:
+    """Others see this connection at work on the batch until all is said and done.
+
+    Also while a transaction commits, and between one that was rolled back and the next.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('application_name')")
+        (before,) = cursor.fetchone()
+    bear(Progress(batch.pk, 0, batch.size, 0).name)
+    try:
+        yield
+    finally:
+        # A transaction that failed gives the name back itself, and a lost connection has none.
+        with suppress(Error):
+            bear(before)
+
+
+def bear(name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('application_name', %s, false)", [name])
 
 
 def show(progress: Progress) -> None:

@@ -21,7 +21,7 @@ from transactions.imports.formats import open_table
 from transactions.imports.importer import mapped_formats, options_of, said_by_import
 from transactions.imports.labels import as_records_say, notes_that_waited
 from transactions.imports.merge import OTHER_TYPES, merge_once_more, wait_for_others
-from transactions.imports.progress import UNDO, Progress
+from transactions.imports.progress import UNDO
 from transactions.imports.rows import FileError
 from transactions.imports.scripts import run
 from transactions.imports.staging import call_by_new_names, names_of, stage
@@ -240,8 +240,12 @@ def undo(
 
     None when what would happen is no longer what was `seen`. Raises CannotUndo.
     """
-    with transaction.atomic(), connection.cursor() as cursor, said_by_import(cursor, batch):
-        progress.show(Progress(batch.pk, read=1, size=1, lines=0))
+    with (
+        progress.at_work(batch),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+        said_by_import(cursor, batch),
+    ):
         wait_for_others(cursor)
         imported = ImportBatch.objects.filter(pk=batch.pk, status=ImportBatch.Status.IMPORTED)
         options = imported.select_for_update().values_list("options", flat=True).first()
@@ -291,14 +295,15 @@ def undo_asked(batch: ImportBatch) -> None:
     if not asked:
         raise CannotUndo("Nobody has asked for it.")
     problem = CHANGED_SINCE
-    try:
-        if undo(batch, asked["seen"], asked["also"], every=asked["every"]):
-            return
-    except CannotUndo as refused:
-        problem = str(refused)
-    except (IntegrityError, OperationalError):
-        problem = "The database gave up. Take the import back once more."
-    give_up(batch, problem)
+    with progress.at_work(batch):
+        try:
+            if undo(batch, asked["seen"], asked["also"], every=asked["every"]):
+                return
+        except CannotUndo as refused:
+            problem = str(refused)
+        except (IntegrityError, OperationalError):
+            problem = "The database gave up. Take the import back once more."
+        give_up(batch, problem)
     raise CannotUndo(problem)
 
 
