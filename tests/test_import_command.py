@@ -160,7 +160,10 @@ def test_in_a_terminal_it_asks_until_the_answer_fits(
     monkeypatch.setattr(sys, "stdin", Terminal("narnia\n1\n"))
     out, _ = run(DATA / "etherscan-transactions.csv", "--wallet", ALICE)
     assert "new" in out
-    assert "  1  ethereum" in capsys.readouterr().out
+    asked = capsys.readouterr().out
+    assert '  Line 2: "0x2ae2f0decb81' in asked
+    assert "  1  ethereum\n" in asked
+    assert "  → 2.5 ETH\n" in asked
     batch = ImportBatch.objects.get()
     assert (batch.status, batch.options["network"]) == ("imported", "ethereum")
 

@@ -27,7 +27,7 @@ from files import ALICE, sample
 from transactions import import_forms
 from transactions.imports import importer, process
 from transactions.imports.files import stored
-from transactions.imports.importer import import_batch, new_batch
+from transactions.imports.importer import Unanswered, import_batch, new_batch
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 
 URL = "/imports/"
@@ -119,7 +119,12 @@ def test_what_a_file_lacks_is_asked_for_and_then_it_is_imported() -> None:
     assert batch.status == "waiting"
     page = client.get(batch.get_absolute_url())
     assert "Which network is the file of?" in text(page)
+    assert "Line 2: &quot;0x2ae2f0decb81" in text(page)
+    assert "→ 2.5 ETH" in text(page)
     assert "Arbitrum One" in text(page)
+    # Nothing is chosen for the person.
+    assert '<option value="" selected>Choose one</option>' in page.content.decode()
+    assert "Choose one of these." in text(client.post(batch.get_absolute_url(), {"network": ""}))
 
     refused = client.post(batch.get_absolute_url(), {"network": "narnia"})
     assert refused.status_code == 422
@@ -654,6 +659,20 @@ def test_what_is_over_cannot_be_begun_again(editor: Client) -> None:
     batch = make_batch(new=1)
     answer = editor.post(batch.get_absolute_url(), follow=True)
     assert "This import was begun already." in text(answer)
+
+
+def test_each_choice_says_how_a_line_would_be_read(editor: Client) -> None:
+    content = b"Date & Time;Type;Transaction ID;Addresses;Fee;Total\n"
+    content += b"03/04/2018 14:00:00;RECV;" + b"1" * 64 + b";bc1;0;0.5 BTC\n"
+    batch = new_batch(BytesIO(content), "trezor.csv", options={"wallet": "Trezor"})
+    with pytest.raises(Unanswered):
+        import_batch(batch, BytesIO(content))
+    page = editor.get(batch.get_absolute_url())
+    assert "Line 2: 03/04/2018 14:00:00;RECV;" in text(page)
+    assert "Day before month → 3 April 2018" in text(page)
+    assert "Month before day → 4 March 2018" in text(page)
+    assert "Europe/Berlin → 12:00" in text(page)
+    assert "checked" not in page.content.decode()
 
 
 def test_a_question_need_not_be_answered(editor: Client) -> None:

@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from contacts.addresses import AddressError, looks_like_address, normalise, recognise
 from contacts.models import one_line
 from contacts.networks import NETWORKS
+from transactions.imports.examples import read_as
 from transactions.models import ImportLine
 
 MAX_FILES = 20
@@ -110,14 +111,32 @@ class AnswersForm(forms.Form):
 
 
 def answer_field(question: dict[str, Any]) -> forms.Field:
+    examples = dict(question.get("examples", []))
     about = {"label": question["text"], "initial": question["suggestion"]}
     if question["choices"]:
-        choices = [(slug, choice_name(slug)) for slug in question["choices"]]
-        widget = forms.RadioSelect if len(choices) <= MAX_RADIO else forms.Select
-        return forms.ChoiceField(choices=choices, widget=widget, **about)
+        choices = [
+            (slug, read_as(choice_name(slug), examples.pop(slug, "")))
+            for slug in question["choices"]
+        ]
+        is_short = len(choices) <= MAX_RADIO
+        return forms.ChoiceField(
+            # Where nothing tells the answer, none is chosen for the person.
+            choices=choices if is_short else [("", "Choose one"), *choices],
+            widget=forms.RadioSelect if is_short else forms.Select,
+            error_messages={"required": "Choose one of these."},
+            help_text=example_text(question, examples),
+            **about,
+        )
+    about["help_text"] = example_text(question, examples)
     if question["option"] == "timezone":
         return TimeZoneField(max_length=100, **about)
     return WalletField(**about)
+
+
+def example_text(question: dict[str, Any], examples: dict[str, str]) -> str:
+    """A line of the file, and how it is read with answers that are not among the choices."""
+    read = [read_as(answer, text) for answer, text in examples.items()]
+    return "\n".join(filter(None, [question.get("line", ""), *read]))
 
 
 def choice_name(choice: str) -> str:

@@ -17,6 +17,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from transactions.imports import progress
+from transactions.imports.examples import with_examples
 from transactions.imports.files import keep
 from transactions.imports.formats import open_table
 from transactions.imports.formats.accounts import AccountFile
@@ -213,7 +214,8 @@ def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
     options = options_of(batch)
     questions = format_.questions(table, options)
     if questions:
-        raise Unanswered([remembered(question, format_.name) for question in questions])
+        asked = [remembered(question, format_.name) for question in questions]
+        raise Unanswered(with_examples(format_, table, options, asked))
     batch.format, batch.header = format_.name, header_of(table)
     return format_.read(table, options)
 

@@ -101,6 +101,8 @@ class Question:
     text: str
     choices: tuple[str, ...] = ()  # empty = free text
     suggestion: str = ""
+    line: str = ""  # one of the file's, as an example
+    examples: tuple[tuple[str, str], ...] = ()  # an answer, empty for any, and that line read by it
 
 
 @dataclass(frozen=True)

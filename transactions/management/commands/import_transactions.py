@@ -14,6 +14,7 @@ from django.db import OperationalError, transaction
 from django.db.models import Q
 
 from contacts.networks import NETWORKS
+from transactions.imports.examples import read_as
 from transactions.imports.files import stored
 from transactions.imports.formats import FORMATS
 from transactions.imports.formats.mapped import PREFIX, mapping_of
@@ -229,9 +230,14 @@ def as_option(question: Question) -> Question:
 
 def ask(question: Question) -> str:
     """Asks until the answer is one that the file can be read with."""
+    examples = dict(question.examples)
     print(question.text)
+    if question.line:
+        print(f"  {question.line}")
     for number, choice in enumerate(question.choices, start=1):
-        print(f"  {number}  {choice}")
+        print(f"  {number}  {read_as(choice, examples.pop(choice, ''))}")
+    for answer, text in examples.items():
+        print(f"  {read_as(answer, text)}")
     default = f" [{question.suggestion}]" if question.suggestion else ""
     while True:
         answer = input(f"{question.option}{default}: ").strip() or question.suggestion
