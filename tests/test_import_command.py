@@ -87,12 +87,25 @@ def test_a_dry_run_says_the_same_and_saves_nothing(statement: Path) -> None:
     statement.write_text(HALF_BAD)
     out, _ = run(statement, "--wallet", "Kraken", "--dry-run")
     assert out.splitlines() == [
+        "Line 2: 2024-05-01 12:00:00 UTC, receive; +1.5 BTC",
+        "Line 3: 2024-05-02 12:00:00 UTC, send; −0.5 BTC",
         "Line 4: Sent Amount '1,5' is not a number. Use a point.",
         "Kraken: 0 BTC → 1 BTC",
         f"{statement}: 2 new, 0 known, 0 changed, 1 rejected (dry run)",
     ]
     assert not ImportBatch.objects.exists()
     assert not Transaction.objects.exists()
+
+
+def test_a_dry_run_tells_of_the_first_new_lines(tmp_path: Path) -> None:
+    path = tmp_path / "many.csv"
+    days = (f"2024-05-01 12:{n:02} UTC,,,1,BTC\n" for n in range(55))
+    path.write_text(HEADER + "".join(days) + "yesterday,,,1,BTC\n")
+    out, _ = run(path, "--wallet", "Kraken", "--dry-run")
+    lines = out.splitlines()
+    assert lines[49] == "Line 51: 2024-05-01 12:49:00 UTC, receive; +1 BTC"
+    assert lines[50].startswith("Line 57: Date 'yesterday' is not a time.")
+    assert lines[51] == "and 5 more new lines"
 
 
 def test_what_was_found_in_the_file_is_told() -> None:

@@ -111,6 +111,33 @@ def test_an_upload_is_shown_and_once_confirmed_imported() -> None:
     assert "data-poll" not in page.content.decode()
 
 
+def test_what_is_shown_of_a_new_line_is_all_that_it_would_do(editor: Client) -> None:
+    content = (
+        b"Date,Received Amount,Received Currency,Label,Labels,Note,Contact\n"
+        b"2024-05-01 12:00,1.5,BTC,gift,Rent | Tax,paid late,Bob\n"
+    )
+    options = {"wallet": "Kraken", "timezone": "Europe/Berlin"}
+    batch = new_batch(BytesIO(content), "file.csv", options=options, is_confirmed=False)
+    import_batch(batch, BytesIO(content))
+    assert (
+        "2024-05-01 10:00:00 UTC, gift; +1.5 BTC; label Rent, label Tax; note “paid late”; "
+        "contact Bob"
+    ) in text(editor.get(batch.get_absolute_url()))
+
+
+def test_what_has_no_time_yet_is_imported_as_shown(db: None) -> None:
+    lines = sample("sparrow.csv").splitlines()
+    content = b"\n".join([lines[0], *(line for line in lines if b"Unconfirmed" in line)])
+    batch = new_batch(BytesIO(content), "file.csv", options={"wallet": "Mine"}, is_confirmed=False)
+    import_batch(batch, BytesIO(content))
+    assert batch.lines.get().detail == "time of the import, receive, pending; +0.01 BTC"
+    batch.status, batch.is_confirmed = "running", True
+    batch.made_at += timedelta(minutes=1)
+    batch.save()
+    import_batch(batch, BytesIO(content))
+    assert batch.status == "imported"
+
+
 @with_processes
 def test_what_a_file_lacks_is_asked_for_and_then_it_is_imported() -> None:
     client = client_of("Editors")

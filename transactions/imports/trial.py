@@ -8,20 +8,44 @@ from django.db.backends.utils import CursorWrapper
 
 MAX_BALANCES = 300
 
-OUTCOMES = """
-    COPY (
-        SELECT number, outcome, detail FROM transactions_importline
-        WHERE batch_id = {batch} ORDER BY number
-    ) TO STDOUT
+# What the lines do; a new one says all that it makes. A transaction without a time of its own has
+# that of its import, which is another once it is confirmed.
+TOLD = """
+    SELECT line.batch_id, line.number, line.outcome, line.raw, line.transaction_id,
+        CASE WHEN line.outcome <> 'new' THEN line.detail ELSE concat_ws('; ',
+            concat_ws(', ',
+                CASE WHEN t.timestamp = date_trunc('second', b.made_at) THEN 'time of the import'
+                    ELSE to_char(t.timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') END,
+                t.type, nullif(t.status, 'ok')
+            ),
+            nullif(line.detail, ''),
+            'label ' || labels.names,
+            CASE WHEN t.note <> '' AND l.note = t.note THEN concat(
+                'note “', left(t.note, 200), CASE WHEN length(t.note) > 200 THEN '…' END, '”'
+            ) END,
+            CASE WHEN l.contact <> '' THEN 'contact ' || t.new_contact END
+        ) END AS detail
+    FROM transactions_importline line
+    JOIN transactions_importbatch b ON b.id = line.batch_id
+    LEFT JOIN told_line l ON l.line = line.number
+    LEFT JOIN told_transaction t ON t.number = l.number
+    LEFT JOIN (
+        SELECT line, string_agg(name, ', label ' ORDER BY name COLLATE "C") AS names
+        FROM told_label GROUP BY line
+    ) labels ON labels.line = line.number
+    WHERE line.batch_id = {batch} ORDER BY line.number
 """
+OUTCOMES = "COPY (SELECT number, outcome, detail FROM ({TOLD}) told) TO STDOUT".replace(
+    "{TOLD}", TOLD
+)
 # A transaction that is only tried has no id that lasts.
 LINES = """
     COPY (
         SELECT batch_id, number, outcome, detail, raw,
             CASE WHEN outcome <> 'new' THEN transaction_id END
-        FROM transactions_importline WHERE batch_id = {batch} ORDER BY number
+        FROM ({TOLD}) told
     ) TO STDOUT
-"""
+""".replace("{TOLD}", TOLD)
 PUT_LINES = """
     COPY transactions_importline (batch_id, number, outcome, detail, raw, transaction_id)
     FROM STDIN

@@ -27,6 +27,7 @@ OPTIONS = ("wallet", "network", "timezone", "date_order")
 # What is told of each line, and how the others are counted.
 TOLD = (ImportLine.Outcome.CONFLICT, ImportLine.Outcome.REJECTED)
 TOLD_IF_DRY = (*TOLD, ImportLine.Outcome.ADDS, ImportLine.Outcome.CHANGED)
+NEW_TOLD = 50  # of a dry run
 COUNTED = {
     "new": "new",
     "known": "known",
@@ -181,9 +182,15 @@ class Command(BaseCommand):
     def tell(self, batch: ImportBatch, path: str) -> None:
         """The counts, and every line that was not taken, also where that is all of them.
 
-        A dry run tells of every line that would change something that is there, and the balances.
+        A dry run tells of every line that would change something that is there, of the first new
+        ones, and the balances.
         """
-        lines = batch.lines.filter(outcome__in=TOLD_IF_DRY if self.is_dry_run else TOLD)
+        told, new = Q(outcome__in=TOLD_IF_DRY if self.is_dry_run else TOLD), 0
+        if self.is_dry_run:
+            first = batch.lines.filter(outcome=ImportLine.Outcome.NEW).order_by("number")
+            told |= Q(pk__in=[line.pk for line in first.only("pk")[:NEW_TOLD]])
+            new = max(batch.new - NEW_TOLD, 0)
+        lines = batch.lines.filter(told)
         is_done = batch.status in (ImportBatch.Status.IMPORTED, ImportBatch.Status.SHOWN)
         if not is_done and not lines.exists():
             return
@@ -191,6 +198,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{path}: {text}")
         for line in lines.order_by("number").defer("raw").iterator():
             self.stdout.write(line_and_reason(line))
+        if new:
+            self.stdout.write(f"and {new:,} more new lines")
         if self.is_dry_run:
             for wallet, asset, before, after in batch.balances:
                 self.stdout.write(f"{wallet}: {before} {asset} → {after} {asset}")
