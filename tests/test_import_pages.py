@@ -1,5 +1,6 @@
 """`/imports/`: uploading, answering, watching, cancelling, and reading what became of each line."""
 
+import csv
 import re
 import subprocess
 import sys
@@ -540,6 +541,54 @@ def test_file_and_what_was_left_out_can_be_had_back(editor: Client) -> None:
     again = another(left.replace('"1,5"', "1.5").encode())
     import_batch(again, stored(again))
     assert again.new == 1
+
+
+def test_a_receipt_is_a_table_of_all_that_became_of_a_file(viewer: Client) -> None:
+    batch = another(HALF_BAD)
+    import_batch(batch, BytesIO(HALF_BAD))
+    link = f"{batch.get_absolute_url()}receipt/"
+    assert f'href="{link}"' in viewer.get(batch.get_absolute_url()).content.decode()
+    answer: Any = viewer.get(link)
+    assert answer["Content-Disposition"] == 'attachment; filename="receipt of another.csv.csv"'
+    rows = list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))
+    about = [row["Detail"] for row in rows if row["Outcome"] == "file"]
+    assert about[:3] == [
+        "File: another.csv",
+        f"SHA-256: {batch.sha256}",
+        f"Size: {batch.size} bytes",
+    ]
+    assert "Wallet: Kraken" in about
+    lines = [row for row in rows if row["Line"]]
+    assert [(row["Number"], row["Line"], row["Outcome"]) for row in lines] == [
+        ("1 of 2", "2", "new"),
+        ("2 of 2", "3", "rejected"),
+    ]
+    assert lines[0]["Transaction"] == Transaction.objects.get().external_id
+    assert "is not a number. Use a point." in lines[1]["Detail"]
+    assert lines[1]["As in the file"] == '2024-05-02 12:00 UTC,"1,5",BTC'
+
+
+def test_what_a_spreadsheet_would_run_is_protected_in_a_receipt(viewer: Client) -> None:
+    batch = make_batch("=1.csv", lines=[{"raw": "=1+1,BTC", "detail": "@sum"}])
+    answer: Any = viewer.get(f"{batch.get_absolute_url()}receipt/")
+    text = b"".join(answer.streaming_content).decode()
+    assert text.endswith("""1 of 1,2,new,'@sum,,"'=1+1,BTC"\r\n""")
+
+
+def test_a_receipt_is_for_those_who_may_see_imports(db: None) -> None:
+    client = Client()
+    client.force_login(make_user(None))
+    assert client.get(f"{make_batch().get_absolute_url()}receipt/").status_code == 403
+
+
+def test_the_page_says_by_what_the_file_was_read(viewer: Client) -> None:
+    mapping: dict[str, Any] = {"name": "My bank", "decimal": ",", "currency": "EUR"}
+    mapping |= {"columns": {"date": "Day", "amount": "Sum"}, "date_order": "mdy"}
+    batch = make_batch(options={"date_order": "dmy", "mapping": mapping}, format="mapping:My bank")
+    page = text(viewer.get(batch.get_absolute_url()))
+    assert "Date order Day before month" in page
+    assert "Mapping My bank. Date and time: Day; Amount, with a sign: Sum" in page
+    assert "Amounts like 1.234,56 Dates Month before day Currency EUR" in page
 
 
 def test_what_was_left_out_of_our_own_download_can_be_mended_too(editor: Client) -> None:

@@ -14,4 +14,5 @@ import_urls = [
     path("imports/<int:pk>/redo/", import_views.import_redo, name="import-redo"),
     path("imports/<int:pk>/file/", import_views.import_file, name="import-file"),
     path("imports/<int:pk>/left-out/", import_views.import_left_out, name="import-left-out"),
+    path("imports/<int:pk>/receipt/", import_views.import_receipt, name="import-receipt"),
 ]

@@ -1,6 +1,7 @@
 """Files that were read, are being read, or wait for an answer."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -8,7 +9,7 @@ from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Q
 from django.db.models.functions import Left
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,17 +17,27 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from contacts.views import SeeOther
-from transactions.import_forms import PER_PAGE, AnswersForm, LinesForm, UndoForm, UploadForm
+from transactions.export_formats import csv_lines
+from transactions.exports import followed
+from transactions.import_forms import (
+    DATE_ORDERS,
+    PER_PAGE,
+    AnswersForm,
+    LinesForm,
+    UndoForm,
+    UploadForm,
+)
 from transactions.imports import progress
 from transactions.imports.files import stored
 from transactions.imports.formats.generic import GENERIC, without_numbers
-from transactions.imports.formats.mapped import PREFIX
+from transactions.imports.formats.mapped import DECIMALS, FIELDS, PREFIX
 from transactions.imports.importer import CANCELLED, new_batch
 from transactions.imports.process import Running
 from transactions.imports.progress import Progress
 from transactions.imports.undo import ask_for_undo, give_up, plan_of
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 from txsite.freshness.middleware import snapshot
+from txsite.spreadsheets import protected
 from txsite.tables import ListForm, Ordering, Page
 
 # So long a small file may take to show its result at once.
@@ -35,6 +46,7 @@ RAW_SHOWN = 500
 ORDERINGS = {"time": Ordering(F("made_at"), "time", newest_first=True)}
 UNKNOWN = "None of the first"  # lines has the columns of a known format
 EDITED_SHOWN = 200
+RECEIPT = ("Number", "Line", "Outcome", "Detail", "Transaction", "As in the file")
 DIED = "The process that did it stopped before it was done. All of the file is in the ledger."
 NOT_STARTED = "The process could not be started. The server's log says why."
 
@@ -131,6 +143,7 @@ def show_batch(
             "can_begin": can_begin(batch, state) and not batch.is_unknown,
             "can_map": can_map(batch),
             "not_undone": batch.error or (DIED if progress.UNDO in batch.options else ""),
+            "said": said_of(batch),
             "left_out": batch.rejected + batch.conflict,
             "answers": answers or AnswersForm(batch.options.get("questions", [])),
             "place": place,
@@ -283,6 +296,81 @@ def import_left_out(request: HttpRequest, pk: int) -> HttpResponse:
     return download(text.encode(), f"left out of {batch.file_name}")
 
 
+@require_safe
+@may_see
+def import_receipt(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    """What is known of the file, and what became of each of its lines, as a table."""
+    batch = get_object_or_404(with_content().select_related("made_by"), pk=pk)
+    parts = receipt(batch, request)
+    # The first step, so that what goes wrong at once is an error page and not half a file.
+    first = next(parts, "")
+    name = content_disposition_header(True, f"receipt of {batch.file_name}.csv")
+    return StreamingHttpResponse(
+        followed(first, parts),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": name},
+    )
+
+
+def receipt(batch: ImportBatch, request: HttpRequest) -> Iterator[str]:
+    with snapshot(request):
+        yield from csv_lines(RECEIPT, receipt_rows(batch))
+
+
+def receipt_rows(batch: ImportBatch) -> Iterator[dict[str, str]]:
+    """First lines that are of no line of the file; then each is numbered, so that a receipt that
+    was cut short shows it."""
+    by = batch.made_by.get_username() if batch.made_by else "command"
+    known = [
+        ("File", batch.file_name),
+        ("SHA-256", batch.sha256),
+        ("Size", f"{batch.size} bytes"),
+        ("Begun", f"{batch.made_at:%Y-%m-%d %H:%M:%S} UTC, by {by}"),
+        ("State", batch.status),
+        *said_of(batch),
+        *(("Found in the file", text) for text in batch.told),
+    ]
+    for name, text in known:
+        yield {"Outcome": "file", "Detail": protected(f"{name}: {text}")}
+    count = batch.lines.count()
+    lines = batch.lines.order_by("number").values_list(
+        "number", "outcome", "detail", "raw", "transaction__txid", "transaction__external_id"
+    )
+    for place, line in enumerate(lines.iterator(), start=1):
+        number, outcome, detail, raw, txid, external_id = line
+        yield {
+            "Number": f"{place} of {count}",
+            "Line": str(number),
+            "Outcome": outcome,
+            "Detail": protected(detail),
+            "Transaction": protected(txid or external_id),
+            "As in the file": protected(raw),
+        }
+
+
+def said_of(batch: ImportBatch) -> list[tuple[str, str]]:
+    """By what a file was read: its format, and what was said about it or found."""
+    said = batch.options
+    order = said.get("date_order", "")
+    told = [
+        ("Format", batch.format),
+        ("Wallet", said.get("wallet", "")),
+        ("Network", said.get("network", "")),
+        ("Time zone", said.get("timezone", "")),
+        ("Date order", DATE_ORDERS.get(order, order)),
+    ]
+    if mapping := said.get("mapping"):
+        columns = [f"{FIELDS.get(name, name)}: {of}" for name, of in mapping["columns"].items()]
+        told.append(("Mapping", f"{mapping['name']}. {'; '.join(columns)}"))
+        order = mapping.get("date_order", "")
+        told += [
+            ("Amounts", f"like {DECIMALS.get(mapping.get('decimal', '.'), '')}"),
+            ("Dates", DATE_ORDERS.get(order, "")),
+            ("Currency", mapping.get("currency", "")),
+        ]
+    return [(name, text) for name, text in told if text]
+
+
 def download(content: bytes, name: str) -> HttpResponse:
     return HttpResponse(
         content,
@@ -349,4 +437,4 @@ def printable(name: str | None) -> str:
 
 
 import_list.own_snapshot = import_detail.own_snapshot = True  # type: ignore[attr-defined]
-import_undo.own_snapshot = True  # type: ignore[attr-defined]
+import_undo.own_snapshot = import_receipt.own_snapshot = True  # type: ignore[attr-defined]
