@@ -1,11 +1,12 @@
 """`/imports/`: uploading, answering, watching, cancelling, and reading what became of each line."""
 
 import csv
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -29,6 +30,7 @@ from transactions import import_forms
 from transactions.imports import importer, process
 from transactions.imports.files import stored
 from transactions.imports.importer import Unanswered, import_batch, new_batch
+from transactions.imports.rows import FileError
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 
 URL = "/imports/"
@@ -541,6 +543,39 @@ def test_file_and_what_was_left_out_can_be_had_back(editor: Client) -> None:
     again = another(left.replace('"1,5"', "1.5").encode())
     import_batch(again, stored(again))
     assert again.new == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "amount"),
+    [("etherscan-tokentx.json", "value"), ("blockscout-transfers.json", "total.value")],
+)
+def test_what_was_left_out_of_json_can_be_mended_too(
+    editor: Client, name: str, amount: str
+) -> None:
+    options = {"wallet": ALICE, "network": "ethereum"}
+
+    def imported(content: bytes) -> ImportBatch:
+        batch = new_batch(BytesIO(content), name, options=options)
+        with suppress(FileError):  # none of its lines may be one that can be read
+            import_batch(batch, BytesIO(content))
+        return batch
+
+    document, _ = json.JSONDecoder().raw_decode(sample(name).decode())
+    records = next(document[key] for key in ("result", "items") if key in document)
+    good = records[0]["total"] if "." in amount else records[0]
+    value, good["value"] = good["value"], "much"
+    batch = imported(json.dumps(document).encode())
+    before = Transaction.objects.count()
+    assert batch.rejected
+    url = batch.get_absolute_url()
+    assert f'href="{url}left-out/"' in editor.get(url).content.decode()
+    answer = editor.get(f"{url}left-out/")
+    assert answer["Content-Disposition"] == f'attachment; filename="left out of {name}"'
+    [left, *_] = json.loads(answer.content)
+    assert left[amount] == "much"
+    left[amount] = value
+    assert imported(json.dumps([left]).encode()).new == 1
+    assert Transaction.objects.count() == before + 1
 
 
 def test_a_receipt_is_a_table_of_all_that_became_of_a_file(viewer: Client) -> None:

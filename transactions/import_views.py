@@ -1,7 +1,7 @@
 """Files that were read, are being read, or wait for an answer."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -145,6 +145,7 @@ def show_batch(
             "not_undone": batch.error or (DIED if progress.UNDO in batch.options else ""),
             "said": said_of(batch),
             "left_out": batch.rejected + batch.conflict,
+            "can_mend": bool(batch.header) or is_of_objects(batch, lines_left_out(batch)[:1]),
             "answers": answers or AnswersForm(batch.options.get("questions", [])),
             "place": place,
             "is_valid": is_valid,
@@ -288,12 +289,24 @@ def import_file(request: HttpRequest, pk: int) -> HttpResponse:
 def import_left_out(request: HttpRequest, pk: int) -> HttpResponse:
     """The lines that were not taken, under their header: to be mended, and imported again."""
     batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
-    left = (ImportLine.Outcome.REJECTED, ImportLine.Outcome.CONFLICT)
-    lines = batch.lines.filter(outcome__in=left).order_by("number").values_list("raw", flat=True)
-    text = "\r\n".join([batch.header, *lines, ""])
+    lines = list(lines_left_out(batch))
+    if is_of_objects(batch, lines[:1]):
+        text = "[\n{}\n]\n".format(",\n".join(lines))
+    else:
+        text = "\r\n".join([batch.header, *lines, ""])
     if batch.format == GENERIC.name:
         text = without_numbers(text)
     return download(text.encode(), f"left out of {batch.file_name}")
+
+
+def lines_left_out(batch: ImportBatch) -> Any:
+    left = (ImportLine.Outcome.REJECTED, ImportLine.Outcome.CONFLICT)
+    return batch.lines.filter(outcome__in=left).order_by("number").values_list("raw", flat=True)
+
+
+def is_of_objects(batch: ImportBatch, lines: Iterable[str]) -> bool:
+    """Whether a file has JSON objects for lines, and no header."""
+    return not batch.header and any(line.startswith("{") for line in lines)
 
 
 @require_safe
