@@ -68,6 +68,35 @@ def test_command_reads_an_unknown_table_by_a_mapping_and_keeps_it(tmp_path: Path
         call_command("import_transactions", str(tmp_path / "other.csv"), *said, stdout=out)
 
 
+@pytest.mark.django_db
+def test_command_keeps_a_mapping_only_with_an_import_and_replaces_none_unasked(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bank.csv").write_text(BANK)
+    path = tmp_path / "mapping.json"
+    path.write_text(json.dumps(MAPPING))
+
+    def run(*said: str) -> None:
+        command = ["import_transactions", str(tmp_path / "bank.csv"), "--mapping", str(path)]
+        call_command(*command, "--wallet", "Bank", *said, stdout=StringIO(), stderr=StringIO())
+
+    run("--timezone", "UTC", "--dry-run")
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        run()  # asks for the time zone
+    assert not ImportMapping.objects.exists()
+    run("--timezone", "UTC")
+    kept = ImportMapping.objects.get()
+
+    path.write_text(json.dumps(MAPPING | {"date_order": "dmy"}))
+    for said in ([], ["--dry-run"]):
+        with pytest.raises(CommandError, match="a name of its own, or say --replace-mapping"):
+            run("--timezone", "UTC", *said)
+    run("--timezone", "UTC", "--replace-mapping", "--dry-run")
+    assert ImportMapping.objects.get().mapping == kept.mapping
+    run("--timezone", "UTC", "--replace-mapping")
+    assert ImportMapping.objects.get().mapping["date_order"] == "dmy"
+
+
 @pytest.mark.parametrize(
     ("days", "order", "is_open"),
     [

@@ -24,9 +24,9 @@ from transactions.imports.formats.mapped import (
     mapping_of,
 )
 from transactions.imports.formats.reader import Record, open_any, records
-from transactions.imports.importer import options_of
+from transactions.imports.importer import is_taken, keep_mapping, options_of
 from transactions.imports.rows import FileError, Rejected, Row, Table
-from transactions.models import ImportBatch, ImportMapping
+from transactions.models import ImportBatch
 from txsite.freshness.middleware import snapshot
 
 SAMPLES = 5
@@ -66,9 +66,7 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
     if is_taken(mapping) and "replace" not in request.POST:
         return show(request, batch, table, mapping, [TAKEN], status=409, is_taken=True)
     with transaction.atomic():
-        ImportMapping.objects.update_or_create(
-            name=mapping.name, defaults={"mapping": mapping.as_json()}
-        )
+        keep_mapping(mapping)
         again = ImportBatch.objects.filter(pk=pk, status=batch.status, made_at=batch.made_at)
         options = {name: said for name, said in batch.options.items() if name in UPLOAD_OPTIONS}
         name = f"{PREFIX}{mapping.name}"
@@ -76,12 +74,6 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
     if is_running:
         begin([batch])
     return SeeOther(batch.get_absolute_url())
-
-
-def is_taken(mapping: Mapping) -> bool:
-    """Whether the name is another mapping's."""
-    known = ImportMapping.objects.filter(name=mapping.name).first()
-    return known is not None and mapping_of(known.mapping) != mapping
 
 
 def used(batch: ImportBatch) -> Mapping | None:

@@ -21,7 +21,7 @@ from transactions.imports.examples import with_examples
 from transactions.imports.files import keep
 from transactions.imports.formats import open_table
 from transactions.imports.formats.accounts import AccountFile
-from transactions.imports.formats.mapped import PREFIX, formats_of, mapping_of
+from transactions.imports.formats.mapped import PREFIX, Mapping, formats_of, mapping_of
 from transactions.imports.formats.reader import header_of
 from transactions.imports.labels import NETWORK_SLUGS, attach_to
 from transactions.imports.merge import merge
@@ -239,6 +239,18 @@ def mapped_formats(batch: ImportBatch) -> tuple[AccountFile, ...]:
     if own := batch.options.get("mapping"):
         found[own["name"]] = own
     return formats_of(map(mapping_of, found.values()))
+
+
+def is_taken(mapping: Mapping) -> bool:
+    """Whether another mapping is kept under the name."""
+    known = ImportMapping.objects.filter(name=mapping.name).first()
+    return known is not None and mapping_of(known.mapping) != mapping
+
+
+def keep_mapping(mapping: Mapping) -> None:
+    ImportMapping.objects.update_or_create(
+        name=mapping.name, defaults={"mapping": mapping.as_json()}
+    )
 
 
 def _beside(cursor: CursorWrapper, batch: ImportBatch) -> dict[str, Any]:

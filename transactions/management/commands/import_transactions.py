@@ -17,11 +17,17 @@ from contacts.networks import NETWORKS
 from transactions.imports.examples import read_as
 from transactions.imports.files import stored
 from transactions.imports.formats import FORMATS
-from transactions.imports.formats.mapped import PREFIX, mapping_of
-from transactions.imports.importer import Unanswered, import_batch, new_batch
+from transactions.imports.formats.mapped import PREFIX, Mapping, mapping_of
+from transactions.imports.importer import (
+    Unanswered,
+    import_batch,
+    is_taken,
+    keep_mapping,
+    new_batch,
+)
 from transactions.imports.progress import Progress
 from transactions.imports.rows import FileError, Question
-from transactions.models import ImportBatch, ImportLine, ImportMapping
+from transactions.models import ImportBatch, ImportLine
 
 OPTIONS = ("wallet", "network", "timezone", "date_order")
 # What is told of each line, and how the others are counted.
@@ -52,7 +58,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--mapping",
             metavar="JSON",
-            help="a file that says what the columns of an unknown table are; it is kept",
+            help="a file that says what the columns of an unknown table are; kept once a file "
+            "was imported by it",
+        )
+        parser.add_argument(
+            "--replace-mapping", action="store_true", help="where another of its name is kept"
         )
         parser.add_argument("--wallet", default="", help="your address, or the account's name")
         parser.add_argument("--network", default="", help="such as ethereum, polygon or bitcoin")
@@ -65,11 +75,15 @@ class Command(BaseCommand):
         parser.add_argument("--batch", type=int, help=SUPPRESS)
 
     def handle(self, *args: Any, **said: Any) -> None:
-        self.options = {name: said[name] for name in OPTIONS}
+        self.options: dict[str, Any] = {name: said[name] for name in OPTIONS}
         self.format, self.is_dry_run = said["format"], said["dry_run"]
+        self.mapping: Mapping | None = None
+        self.replaces_mapping = said["replace_mapping"]
         self.check_options()
         if said["mapping"]:
-            self.format = self.keep_mapping(said["mapping"])
+            self.mapping = self.mapping_in(said["mapping"])
+            self.format = f"{PREFIX}{self.mapping.name}"
+            self.options["mapping"] = self.mapping.as_json()
         try:
             if said["batch"] is not None:
                 self.import_upload(said["batch"])
@@ -87,8 +101,8 @@ class Command(BaseCommand):
                 f"--network {network} is not known. Choose one of: {', '.join(NETWORKS)}."
             )
 
-    def keep_mapping(self, path: str) -> str:
-        """The name of the format that the mapping makes."""
+    def mapping_in(self, path: str) -> Mapping:
+        """The mapping of a file, which may replace another of its name only where that is said."""
         try:
             mapping = mapping_of(json.loads(Path(path).read_text("utf-8-sig")))
         except OSError as problem:
@@ -97,13 +111,12 @@ class Command(BaseCommand):
             raise CommandError(f"{path} is not JSON: {problem}.") from problem
         except FileError as problem:
             raise CommandError(f"{path}: {problem}") from problem
-        known = ImportMapping.objects.filter(name=mapping.name).first()
-        if known and mapping_of(known.mapping) != mapping:
-            self.stdout.write(f"The mapping “{mapping.name}” was another until now.")
-        ImportMapping.objects.update_or_create(
-            name=mapping.name, defaults={"mapping": mapping.as_json()}
-        )
-        return f"{PREFIX}{mapping.name}"
+        if is_taken(mapping) and not self.replaces_mapping:
+            raise CommandError(
+                f"{path}: another mapping is kept as “{mapping.name}”. Give this one a name of "
+                "its own, or say --replace-mapping."
+            )
+        return mapping
 
     def import_files(self, paths: list[str]) -> None:
         if not paths:
@@ -127,6 +140,8 @@ class Command(BaseCommand):
         except OSError as problem:
             self.stderr.write(f"{path}: {problem.strerror}.")
         else:
+            if self.mapping and not self.is_dry_run:
+                keep_mapping(self.mapping)
             return True
         return False
 
