@@ -42,7 +42,15 @@ ROTKI = {
     "sol": "solana",
 }
 CHUNK = 1_000
-NAME, NOTE = NameField(max_length=MAX_NAME), NoteField(strip=False)
+TOO_LONG = "The {} has %(show_value)d characters, of %(limit_value)d at most. Shorten it."
+NAME = NameField(
+    max_length=MAX_NAME,
+    error_messages={
+        "required": "The name is missing. Write it into the line, or remove the line.",
+        "max_length": TOO_LONG.format("name"),
+    },
+)
+NOTE = NoteField(strip=False, error_messages={"max_length": TOO_LONG.format("note")})
 
 
 class BookError(Exception):

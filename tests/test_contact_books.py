@@ -66,6 +66,15 @@ def test_rotkis_own_names_of_chains_are_known(blockchain: str, address: str, fam
     assert Address.objects.get(contact__name="Pool").family == family
 
 
+def test_line_without_a_name_or_with_too_long_a_text_says_which_and_what_to_do() -> None:
+    book = f"name,note,family,address\n,hers,,{ONE}\n{'n' * 201},,,{ONE}\nBob,{'n' * 10_001},,\n"
+    assert plan_of(book.encode()).rejected == [
+        (2, "The name is missing. Write it into the line, or remove the line."),
+        (3, "The name has 201 characters, of 200 at most. Shorten it."),
+        (4, "The note has 10001 characters, of 10000 at most. Shorten it."),
+    ]
+
+
 @pytest.mark.parametrize("blockchain", ["KSM", "DOT", "Kusama"])
 def test_chain_that_is_not_known_is_said_and_not_guessed(blockchain: str) -> None:
     plan = plan_of(f"address,name,blockchain\n{ONE},Alice,{blockchain}\n{TWO},Bob,\n".encode())
