@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from io import BytesIO, StringIO
 from pathlib import Path
 from time import monotonic, sleep
@@ -313,6 +314,14 @@ def test_sign_of_money_is_never_lost(text: str, told: str | None) -> None:
     else:
         currency = "EUR" if "EUR" in text else ""
         assert f"{cells.money(text, 'Sum', currency):f}" == told
+
+
+def test_remedy_of_an_unreadable_amount_is_one_that_is_read() -> None:
+    for text, has_commas in (("half", True), ("half", False), ("5 k", True), ("5 k", False)):
+        with pytest.raises(cells.Unreadable) as told:
+            cells.money(text, "Sum", "EUR", has_commas=has_commas)
+        written = str(told.value).removesuffix(".").rpartition(" such as ")[2]
+        assert cells.money(written, "Sum", "EUR", has_commas=has_commas) == Decimal("1234.5")
 
 
 @pytest.mark.parametrize(

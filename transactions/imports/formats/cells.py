@@ -167,18 +167,20 @@ def money(
     """
     if text in UNKNOWN:
         return None
+    mark = "a decimal comma, such as 1234,5" if has_commas else "a point, such as 1234.5"
+    remedy = f"Write digits with {mark}."
     plain = "".join("-" if _is_dash(one) else one for one in text)
     if behind := _unit_behind(plain):
         if behind[2].isalpha() and behind[2].upper() != currency.upper():
             raise Unreadable(
-                f"{column} {shown(text)} is not an amount of {currency or 'anything'}."
+                f"{column} {shown(text)} is not an amount of {currency or 'anything'}. {remedy}"
             )
         plain = behind[1] if behind[2].isalpha() else f"{behind[2]}{behind[1]}"
     if bracketed := _in_brackets(plain):
         plain = f"-{bracketed[1]}{bracketed[2]}"
     found = _money(plain)
     if not found or (found[1] and found[3]) or not _is_currency(found[2]):
-        raise Unreadable(f"{column} {shown(text)} is not an amount. Write digits with a point.")
+        raise Unreadable(f"{column} {shown(text)} is not an amount. {remedy}")
     is_code = len(found[2]) == 3 and found[2].isascii() and found[2].isalpha()
     meant = SIGNS.get(found[2]) or ({found[2].upper()} if is_code else None)
     if meant and len(currency) == 3 and currency.upper() not in meant:
