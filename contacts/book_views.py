@@ -53,6 +53,7 @@ def what_was(done: Plan) -> str:
         "added to known ones": done.count("adds") + done.count("conflict") - done.left,
         "known": done.count("known"),
         "in conflict and left as they were": done.left,
+        "passed over for a later line": len(done.passed_over),
         "rejected": len(done.rejected),
     }
     return ", ".join(f"{count:,} {words}" for words, count in told.items() if count)

@@ -93,6 +93,7 @@ class Change:
 class Plan:
     changes: list[Change] = field(default_factory=list)
     rejected: list[tuple[int, str]] = field(default_factory=list)
+    passed_over: list[tuple[int, str]] = field(default_factory=list)  # a later line counts
     left: int = 0  # conflicts that were left as they are
 
     @property
@@ -118,6 +119,8 @@ def plan_of(content: bytes) -> Plan:
             plan.rejected.append((line, str(problem)))
             continue
         # Of an address that stands there twice the last line counts, as in Safe.
+        if earlier := entries.pop(entry.key, None):
+            plan.passed_over.append((earlier.line, why_passed_over(earlier, entry)))
         entries[entry.key] = entry
     if not entries and not plan.rejected:
         raise BookError("The file has no lines under its header. Export it again.")
@@ -135,6 +138,14 @@ def plan_of(content: bytes) -> Plan:
         for entry in entries.values()
     ]
     return plan
+
+
+def why_passed_over(earlier: Entry, later: Entry) -> str:
+    what = "address" if later.address else "name"
+    if (earlier.name, earlier.note) == (later.name, later.note):
+        return f"{earlier.name}: line {later.line} says the same."
+    own = " with another note" if earlier.name == later.name else f" as {later.name}"
+    return f"{earlier.name}: line {later.line} has the same {what}{own}, and the last line counts."
 
 
 def addresses_of(entries: Iterable[Entry]) -> dict[tuple[str, str], Address]:

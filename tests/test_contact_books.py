@@ -41,6 +41,25 @@ def test_safes_book_with_its_quirks() -> None:
     assert (again.count("known"), Contact.objects.count()) == (2, 2)
 
 
+def test_line_that_a_later_one_takes_the_place_of_is_told(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    same = f"{ONE},Alice,137\n"
+    book = SimpleUploadedFile("b.csv", (SAFE + same).encode())
+    page = client.post("/contacts/import/", {"file": book})
+    text = page.content.decode()
+    assert "Line 3: <bdi>Bob: line 4 has the same address as Bobby, and the last" in text
+    assert "Line 2: <bdi>Alice: line 5 says the same." in text
+    form = {"content": page.context["content"], "seen": page.context["plan"].digest}
+    done = client.post("/contacts/import/", form, follow=True).content.decode()
+    assert "2 new, 2 passed over for a later line." in done
+
+
+def test_note_that_a_later_line_has_otherwise_is_told() -> None:
+    plan = plan_of(b"name,note\nAlice,a\nAlice,b\n")
+    told = "Alice: line 3 has the same name with another note, and the last line counts."
+    assert plan.passed_over == [(2, told)]
+
+
 def test_rotkis_book_names_the_chain() -> None:
     text = "address,name,blockchain\n34xp4vRoCGJym3xR7yCVPFHoCNxv4Twseo,Pool,bitcoin\n"
     carry_out((text + f"{ONE},Alice,ethereum\n{TWO},Bob,\n").encode())
@@ -252,7 +271,12 @@ def test_command_tells_what_it_did(tmp_path: Path) -> None:
     path, out = tmp_path / "book.csv", StringIO()
     path.write_bytes(SAFE.encode())
     call_command("import_contacts", str(path), stdout=out)
-    assert "2 new, 0 added to known ones, 0 known, 0 in conflict, 0 rejected" in out.getvalue()
+    assert (
+        "2 new, 0 added to known ones, 0 known, 0 in conflict, 1 passed over for a later line, "
+        "0 rejected" in out.getvalue()
+    )
+    told = "Line 3: Bob: line 4 has the same address as Bobby, and the last line counts."
+    assert told in out.getvalue()
     with pytest.raises(CommandError, match="No such file"):
         call_command("import_contacts", str(tmp_path / "nothing"))
 

@@ -29,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: {problem.strerror}.") from problem
         except BookError as problem:
             raise CommandError(f"{path}: {problem}") from problem
-        for line, why in plan.rejected:
+        for line, why in sorted(plan.rejected + plan.passed_over):
             self.stdout.write(f"Line {line}: {why}")
         for change in plan.changes:
             if change.outcome == "conflict":
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{path}: {plan.count('new')} new, {plan.count('adds')} added to known ones, "
             f"{plan.count('known')} known, {plan.count('conflict')} in conflict, "
-            f"{len(plan.rejected)} rejected"
+            f"{len(plan.passed_over)} passed over for a later line, {len(plan.rejected)} rejected"
         )
         if plan.rejected and not plan.changes:
             raise CommandError(f"Nothing was imported from {path}.")
