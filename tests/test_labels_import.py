@@ -187,7 +187,7 @@ def test_changed_label_leaves_every_other_field_to_the_last_digit() -> None:
     Transaction.objects.update(note="paid")
     assert exported() == [
         lines[0].replace("Rent", " || paid"),
-        f'{{"type":"tx","ref":"{A}","fee":"false", "label": " || paid"}}',
+        lines[1],
     ]
     carry_out(content(*exported()))
     assert of(one) == ([], "paid")
@@ -465,6 +465,39 @@ def test_records_of_two_wallets_are_both_kept() -> None:
     for line in lines:
         assert carry_out(content(line)).left == 0
     assert exported() == lines
+
+
+@pytest.mark.parametrize("origins", [("w1", "w2"), ("w", "w")])
+def test_records_that_nobody_edited_come_back_beside_what_was_added_since(
+    origins: tuple[str, str],
+) -> None:
+    one, two = origins
+    lines = [tx(A, "payout || a", origin=one), tx(A, "invoice", origin=two, height=1.50)]
+    carry_out(content(*lines))
+    import_generic("hello")
+    assert of(Transaction.objects.get()) == (["invoice", "payout"], "hello\na")
+    assert exported() == [tx(A, " || hello"), *lines]
+
+
+def test_several_records_have_what_is_left_of_them_and_new_ones_once() -> None:
+    one = bitcoin(A)
+    plain = json.dumps({"type": "tx", "ref": A, "spendable": True})
+    carry_out(content(plain, tx(A, "payout", origin="x"), tx(A, "invoice | Tax || b"), tx(A, "c")))
+    one.labels.set([make_label("New"), make_label("payout"), *one.labels.filter(name="Tax")])
+    assert exported() == [
+        plain,
+        tx(A, "payout", origin="x"),
+        tx(A, "Tax || b"),
+        tx(A, ""),
+        tx(A, "New"),
+    ]
+    Transaction.objects.update(note="c\nb")
+    content_again = exported()
+    Transaction.objects.all().delete()
+    LabelRecord.objects.all().delete()
+    one = bitcoin(A)
+    carry_out(content(*content_again))
+    assert of(one) == (["New", "Tax", "payout"], "c\nb")
 
 
 def test_choice_about_a_field_leaves_the_labels_of_a_transaction() -> None:

@@ -558,12 +558,40 @@ def lines_for(queryset: QuerySet[Transaction], *, with_rest: bool) -> Iterator[s
 
 
 def lines_of(txid: str, meaning: Meaning, raws: list[str]) -> list[str]:
-    if raws:
-        told = together(meanings_of(raws))
-        if told.has(meaning) and meaning.has(told):
-            return raws
-        return [with_label(raw, meaning.text) for raw in raws]
-    if not meaning:
-        return []
-    record = {"type": "tx", "ref": txid, "label": meaning.text}
-    return [json.dumps(record, ensure_ascii=False)]
+    """The only record of a label has the ledger's text. Of several, each stays as it came while the
+    ledger has what it says, else has what is left of it; what none says is in a record more."""
+    told = {at: one for at, raw in enumerate(raws) if (one := of_record(json.loads(raw)))}
+    said = together(told.values())
+    if raws and said.has(meaning) and meaning.has(said):
+        return raws
+    if raws and len(told) < 2:
+        only = next(iter(told), 0)
+        return [with_label(raw, meaning.text) if at == only else raw for at, raw in enumerate(raws)]
+    left, rest, is_first = apart(meaning, told)
+    lines = [
+        raw if at not in told or left[at] == told[at] else with_label(raw, left[at].text)
+        for at, raw in enumerate(raws)
+    ]
+    if not rest:
+        return lines
+    added = json.dumps({"type": "tx", "ref": txid, "label": rest.text}, ensure_ascii=False)
+    return [added, *lines] if is_first else [*lines, added]
+
+
+def apart(meaning: Meaning, told: dict[int, Meaning]) -> tuple[dict[int, Meaning], Meaning, bool]:
+    """What the ledger still has of each record, what it has beside, and whether that comes first,
+    so that all notes together are its note."""
+    ours = {label.lower() for label in meaning.labels}
+    said = {label.lower() for one in told.values() for label in one.labels}
+    new = tuple(label for label in meaning.labels if label.lower() not in said)
+    left, note = {}, f"\n{meaning.note}\n"
+    for at, one in told.items():
+        labels = tuple(label for label in one.labels if label.lower() in ours)
+        left[at] = Meaning(labels, one.note if stands_in(one.note, meaning.note) else "")
+        note = note.replace(f"\n{one.note}\n", "\n", 1) if one.note else note
+    rest = Meaning(new, note[1:-1])
+    for is_first in (False, True):
+        parts = [rest, *left.values()] if is_first else [*left.values(), rest]
+        if together(parts).note == meaning.note:
+            return left, rest, is_first
+    return {at: Meaning(one.labels) for at, one in left.items()}, Meaning(new, meaning.note), False
