@@ -281,6 +281,20 @@ def test_command_tells_what_it_did(tmp_path: Path) -> None:
         call_command("import_contacts", str(tmp_path / "nothing"))
 
 
+def test_dry_run_tells_and_writes_nothing(tmp_path: Path) -> None:
+    make_address(ONE, make_contact("Carol"))
+    before = contacts()
+    path, out = tmp_path / "book.csv", StringIO()
+    path.write_bytes(SAFE.encode())
+    call_command("import_contacts", str(path), "--dry-run", "--conflicts", "merge", stdout=out)
+    assert f"Line 4: Bobby {TWO.lower()}: new\n" in out.getvalue()
+    assert "Line 2: Alice: Carol has this address (merge)" in out.getvalue()
+    assert "1 new" in out.getvalue()
+    assert "(dry run)" in out.getvalue()
+    assert contacts() == before
+    assert Address.objects.count() == 1
+
+
 def test_page_shows_first_and_does_what_was_chosen(client: Client) -> None:
     client.force_login(make_user("Editors"))
     make_address(ONE, make_contact("Alice"))

@@ -357,6 +357,22 @@ def test_command_tells_what_it_did(tmp_path: Path) -> None:
         call_command("import_labels", str(tmp_path / "nothing"))
 
 
+def test_dry_run_tells_and_writes_nothing(tmp_path: Path) -> None:
+    one = bitcoin(A)
+    path, out = tmp_path / "labels.jsonl", StringIO()
+    path.write_bytes(content(tx(A, "Rent"), tx(B, "later"), OTHERS[0]))
+    call_command("import_labels", str(path), "--dry-run", stdout=out)
+    for told in (
+        f"Line 1: tx {A} “Rent”: labelled\n",
+        f"Line 2: tx {B} “later”: for a transaction to come\n",
+        "Line 3: addr bc1qexample “Savings”: kept\n",
+        "1 labelled, 0 known, 0 in conflict, 1 for transactions to come, 1 others kept, "
+        "0 rejected (dry run)",
+    ):
+        assert told in out.getvalue()
+    assert (of(one), stored()) == (([], ""), [])
+
+
 @pytest.mark.django_db(transaction=True)
 def test_label_and_transaction_that_come_at_the_same_moment_find_each_other() -> None:
     def label() -> None:

@@ -1,12 +1,16 @@
 """`manage.py import_labels FILE`"""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from transactions.imports.labels import LabelsError, carry_out
 from txsite.previews import KEEP, MERGE, REPLACE
+
+OUTCOMES = {"new": "labelled", "later": "for a transaction to come", "kept": "kept"}
 
 
 class Command(BaseCommand):
@@ -20,11 +24,16 @@ class Command(BaseCommand):
             default=KEEP,
             help="what becomes of what is labelled otherwise (keep)",
         )
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen")
 
     def handle(self, *args: Any, **said: Any) -> None:
         path = Path(said["file"])
+        is_dry_run = said["dry_run"]
         try:
-            plan = carry_out(path.read_bytes(), default=said["conflicts"])
+            with transaction.atomic() if is_dry_run else nullcontext():
+                plan = carry_out(path.read_bytes(), default=said["conflicts"])
+                if is_dry_run:
+                    transaction.set_rollback(True)
         except OSError as problem:
             raise CommandError(f"{path}: {problem.strerror}.") from problem
         except LabelsError as problem:
@@ -38,12 +47,19 @@ class Command(BaseCommand):
                     f"Line {change.line}: {change.ref} has “{ours}”, and the file “{told}” "
                     f"({said['conflicts']})"
                 )
+            elif is_dry_run and change.outcome != "known":
+                text = f" “{change.texts[1]}”" if change.told else ""
+                self.stdout.write(
+                    f"Line {change.line}: {change.type} {change.ref}{text}: "
+                    f"{OUTCOMES[change.outcome]}"
+                )
             if change.remark:
                 self.stdout.write(f"Line {change.line}: {change.remark}")
         self.stdout.write(
             f"{path}: {plan.count('new')} labelled, {plan.count('known')} known, "
             f"{plan.count('conflict')} in conflict, {plan.count('later')} for transactions to "
             f"come, {plan.count('kept')} others kept, {len(plan.rejected)} rejected"
+            f"{' (dry run)' if is_dry_run else ''}"
         )
         if plan.rejected and not plan.changes:
             raise CommandError(f"Nothing was imported from {path}.")
