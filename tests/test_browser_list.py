@@ -6,7 +6,7 @@ import pytest
 from conftest import Open, violations
 from django.db import connection
 from factories import make_address, make_contact, make_label, make_transaction
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from contacts.models import Contact
 from transactions.models import Transaction
@@ -234,3 +234,16 @@ def test_list_is_accessible(open_page: Open, scheme: str, width: int) -> None:
 def test_other_pages_are_accessible(open_page: Open, path: str) -> None:
     make_transaction([{"counterparty": make_address(contact=make_contact("Alice"))}])
     assert violations(open_page(path)) == []
+
+
+def test_choices_beside_a_long_label_are_in_sight(open_page: Open) -> None:
+    make_transaction(network="bitcoin", txid="a" * 64, note="n" * 300)
+    page = open_page("/labels/import/")
+    label = f'{{"type":"tx","ref":"{"a" * 64}","label":"{"x" * 300}"}}'
+    file: FilePayload = {"name": "l.jsonl", "mimeType": "text/plain", "buffer": label.encode()}
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_role("button", name="Read").click()
+    table = page.get_by_role("region", name="Conflicts")
+    expect(table.get_by_label("Both")).to_be_visible()
+    page.wait_for_load_state()
+    assert table.evaluate("it => it.scrollWidth <= it.clientWidth")
