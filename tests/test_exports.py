@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import unicodedata
 from html import unescape
 from io import BytesIO, StringIO
 from typing import Any
@@ -22,7 +23,8 @@ from transactions.exports import FORMATS, csv_file, json_lines
 from transactions.imports.formats import generic
 from transactions.imports.importer import import_batch, new_batch
 from transactions.imports.rows import FileError
-from transactions.models import Asset, ImportBatch, Label, Transaction, Wallet
+from transactions.imports.undo import undo
+from transactions.models import Asset, Colour, ImportBatch, Label, Transaction, Wallet
 from txsite.spreadsheets import protected, unprotected
 
 pytestmark = pytest.mark.django_db
@@ -61,17 +63,59 @@ def empty_the_ledger() -> None:
 # The way back
 
 
+def names() -> dict[str, Any]:
+    """What people and files call what the ledger's transactions refer to."""
+    return {
+        "wallets": set(
+            Wallet.objects.filter(entries__isnull=False).values_list("address__value", "name")
+        ),
+        "assets": set(
+            Asset.objects.filter(entries__isnull=False).values_list(
+                "kind", "network", "code", "token_id", "name"
+            )
+        ),
+        "labels": set(
+            Label.objects.filter(transactions__isnull=False).values_list(
+                "name", "colour", "description"
+            )
+        ),
+    }
+
+
+PHRASES = st.text(st.sampled_from("=-'|\\ ab\"\n"), max_size=8) | st.text(max_size=8)
+ONE_LINE = st.text(st.sampled_from("=-'|\\ ab\""), min_size=1, max_size=6).map(
+    lambda text: f"a{text}b"
+)
+
+
 @LIMITED
-@given(files=files)
-def test_what_was_exported_can_be_imported_without_loss(files: Any) -> None:
+@given(
+    files=files,
+    words=st.lists(ONE_LINE, unique_by=str.lower, min_size=9, max_size=9),
+    looks=st.lists(st.tuples(st.sampled_from(Colour.values), PHRASES), max_size=4),
+)
+def test_what_was_exported_can_be_imported_without_loss(
+    files: Any, words: list[str], looks: list[tuple[str, str]]
+) -> None:
     with transaction.atomic():
         for file in files:
             load(*(one for _, one in file), wallet=file[0][0])
-        before, content = ledger(), exported()
+        for wallet, word in zip(Wallet.objects.filter(kind="address"), words, strict=False):
+            Wallet.objects.filter(pk=wallet.pk).update(name=word)
+        for asset, word in zip(Asset.objects.all(), words[4:], strict=False):
+            Asset.objects.filter(pk=asset.pk).update(name=word)
+        for at, (colour, text) in enumerate(looks):
+            # As a form takes it.
+            description = unicodedata.normalize("NFC", text.replace("\0", "").strip())
+            label = make_label(words[at], colour=colour, description=description)
+            for one in Transaction.objects.order_by("pk")[: at + 1]:
+                one.labels.add(label)
+        before, called, content = ledger(), names(), exported()
         empty_the_ledger()
         batch = bring_in(content)
         assert (batch.rejected, batch.conflict) == (0, 0), [one.detail for one in batch.lines.all()]
         assert ledger() == before
+        assert names() == called
         assert bring_in(content).new == 0
         transaction.set_rollback(True)
 
@@ -102,11 +146,87 @@ def test_every_kind_of_asset_and_wallet_comes_back() -> None:
 
     for name in SAMPLES:
         load_sample(name)
-    before, content = ledger(), exported()
+    before, called, content = ledger(), names(), exported()
     empty_the_ledger()
     batch = bring_in(content)
     assert [line.detail for line in batch.lines.filter(outcome="rejected")] == []
     assert ledger() == before
+    assert names() == called
+
+
+def named_and_exported() -> str:
+    load(row(moved(-5), fee()))
+    Wallet.objects.update(name="Savings")
+    content = exported()
+    empty_the_ledger()
+    return content
+
+
+def test_name_of_a_wallet_is_taken_where_it_has_none_and_goes_with_the_import() -> None:
+    content = named_and_exported()
+    bring_in(
+        "Date,Sent Amount,Sent Currency,Wallet,Network,TxHash\n"
+        f"2024-05-01 12:00,5,ETH,{OURS},ethereum,0x{'2' * 64}\n"
+    )
+    batch = bring_in(content)
+    assert Wallet.objects.get().name == "Savings"
+    [line] = batch.lines.all()
+    assert "calls the wallet “Savings”" in line.detail
+    for _ in range(2):
+        undo(batch)
+        assert Wallet.objects.get().name == ""
+        batch = bring_in(content)
+        assert Wallet.objects.get().name == "Savings"
+
+
+def test_names_of_wallets_that_people_gave_stay() -> None:
+    content = named_and_exported()
+    load(row(moved(-5)))
+    Wallet.objects.update(name="Mine")
+    [line] = bring_in(content).lines.all()
+    told = "the wallet is not called “Savings”, since its name is “Mine”"
+    assert (line.outcome, told in line.detail) == ("conflict", True)
+    assert Wallet.objects.get().name == "Mine"
+    assert bring_in(content).conflict == 0
+
+
+def test_name_that_another_wallet_has_is_not_taken() -> None:
+    content = named_and_exported()
+    Wallet.objects.create(kind="hd", name="savings")
+    [line] = bring_in(content).lines.all()
+    assert "the wallet is not called “Savings”, since another has that name" in line.detail
+    assert set(Wallet.objects.values_list("name", flat=True)) == {"savings", ""}
+
+
+def test_label_of_the_ledger_keeps_its_colour_and_description() -> None:
+    make_transaction(labels=["Rent"])
+    Label.objects.update(colour="red", description="for the flat")
+    content = exported()
+    empty_the_ledger()
+    make_label("rent", colour="blue")
+    bring_in(content)
+    assert list(Label.objects.values_list("name", "colour", "description")) == [
+        ("rent", "blue", "")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "told"),
+    [
+        ("Label Colours", "mauve", "Label Colours 'mauve' is none. Write one of: grey, red"),
+        ("Label Colours", "red | red", "Label Colours has 2 parts, and Labels 1."),
+        ("Label Descriptions", "x" * 1_001, "more than 1,000 characters. Shorten it."),
+        ("Wallet Name", "Mine", "'Kraken' is a name. Leave it empty."),
+    ],
+)
+def test_cell_of_ours_that_cannot_be_is_rejected(column: str, cell: str, told: str) -> None:
+    batch = bring_in(
+        f"Date,Sent Amount,Sent Currency,Wallet,Labels,{column}\n"
+        f"2024-05-01 12:00,5,EUR,Kraken,Rent,{cell}\n"
+        "2024-05-01 13:00,5,EUR,Kraken,Rent,\n"
+    )
+    [line] = batch.lines.filter(outcome="rejected")
+    assert told in line.detail
 
 
 @pytest.mark.parametrize("type_", ["", "gift", "donation"])

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from files import ALICE, BOB, moved, questions, reading, reasons, records, rows, sample
 
-from transactions.imports.formats.generic import TYPES
+from transactions.imports.formats.generic import COLOURS, TYPES
 from transactions.imports.rows import FileError, Options, Rejected, Row
-from transactions.models import TransactionType
+from transactions.models import Colour, TransactionType
 
 EXCHANGE = sample("generic-exchange.csv")
 ON_CHAIN = sample("generic-onchain.csv")
@@ -348,3 +348,4 @@ def test_chain_row_is_rejected_with_its_reason(columns: str, values: str, messag
 
 def test_types_are_the_ledgers() -> None:
     assert list(TYPES) == TransactionType.values
+    assert list(COLOURS) == Colour.values

@@ -26,7 +26,7 @@ Cells = dict[str, str]
 COLUMNS = (*KOINLY_COLUMNS, *OWN_COLUMNS)
 FULL_COLUMNS = (
     *("Number", "Time (UTC)", "Network", "TxHash", "Account", "Status", "Type", "Method", "Block"),
-    *("Wallet", "Kind", "Amount", "Asset", "Asset Name", "Contract", "Token ID"),
+    *("Wallet", "Wallet Name", "Kind", "Amount", "Asset", "Asset Name", "Contract", "Token ID"),
     *("Counterparty", "Counterparty Contact", "Contact", "Labels", "Note"),
 )
 CHUNK = 64 * 1024
@@ -64,6 +64,12 @@ def csv_rows(row: Row, number: str) -> list[Cells]:
         "Labels": protected(joined(row.labels)),
         "Contact": protected(row.contact),
     }
+    looks = [row.looks.get(label, ("", "")) for label in row.labels]
+    if any(map(any, looks)):
+        for column, told in zip(
+            ("Label Colours", "Label Descriptions"), zip(*looks, strict=True), strict=True
+        ):
+            shared[column] = protected(joined(told))
     return [
         shared | line | {"Number": f"{number}, line {place} of {len(lines)}"}
         for place, line in enumerate(lines, start=1)
@@ -113,6 +119,7 @@ def line_of(coin: str, *entries: ToldEntry | None) -> Cells:
         if entry is None:
             continue
         line["Wallet"] = protected(entry.wallet)
+        line["Wallet Name"] = protected(entry.wallet_name)
         if entry.counterparty:
             line["Counterparty"] = entry.counterparty
         side = "Received"
@@ -124,6 +131,7 @@ def line_of(coin: str, *entries: ToldEntry | None) -> Cells:
         line[f"{side} Currency"], line[f"{side} Contract"] = currency_and_contract(
             entry.asset, coin
         )
+        line[f"{side} Name"] = protected(entry.asset.name)
     return line
 
 
@@ -157,6 +165,7 @@ def full_rows(row: Row, number: str) -> Iterator[Cells]:
             "Method": protected(row.method),
             "Block": "" if row.block is None else str(row.block),
             "Wallet": protected(entry.wallet),
+            "Wallet Name": protected(entry.wallet_name),
             "Kind": entry.kind,
             "Amount": entry.amount,
             "Asset": protected(asset.symbol),

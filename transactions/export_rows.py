@@ -32,6 +32,7 @@ class ToldEntry(NamedTuple):
     """
 
     wallet: str
+    wallet_name: str  # where it is told by its address
     asset: ToldAsset
     amount: str
     kind: str
@@ -56,6 +57,7 @@ class Row(NamedTuple):
     contact: str | None
     labels: list[str]
     entries: list[ToldEntry]
+    looks: dict[str, tuple[str, str]]  # of all labels that have another than the usual one
 
 
 def rows(queryset: QuerySet[Transaction]) -> Iterator[Row]:
@@ -99,13 +101,18 @@ ENTRIES = """
     ORDER BY transaction_id, amount
 """
 WALLETS = """
-    SELECT w.id, coalesce(a.value, w.name) FROM transactions_wallet w
+    SELECT w.id, coalesce(a.value, w.name), CASE WHEN a.id IS NULL THEN '' ELSE w.name END
+    FROM transactions_wallet w
     LEFT JOIN contacts_address a ON a.id = w.address_id WHERE w.id = ANY (%s::bigint[])
 """
 ASSETS = """
     SELECT id, symbol, CASE WHEN kind IN ('token', 'nft') THEN code END, network, code, token_id,
         kind, name
     FROM transactions_asset WHERE id = ANY (%s::bigint[])
+"""
+LOOKS = """
+    SELECT name, colour, description FROM transactions_label
+    WHERE colour <> 'grey' OR description <> ''
 """
 COUNTERPARTIES = """
     SELECT a.id, a.value, c.name FROM contacts_address a
@@ -118,8 +125,9 @@ class Names:
     be as many as the transactions and are not."""
 
     def __init__(self) -> None:
-        self.wallets: dict[int, str] = {}
+        self.wallets: dict[int, tuple[str, str]] = {}
         self.assets: dict[int, ToldAsset] = {}
+        self.looks = {name: (colour, text) for name, colour, text in fetch(LOOKS, [])}
 
     def told_of(self, pks: list[int]) -> Iterator[Row]:
         """In the order of the ids."""
@@ -136,13 +144,15 @@ class Names:
         others[None] = None, None
         for pk in pks:
             _, known_as, network, wallet, time, *rest, labels = transactions[pk]
-            of_wallet, time = self.wallets.get(wallet), time.removesuffix(".000000")
+            of_wallet, time = self.wallets.get(wallet, (None,))[0], time.removesuffix(".000000")
             told = self.in_order(entries.get(pk, []), others)
-            yield Row._make([known_as, network, of_wallet, time, *rest, labels or [], told])
+            yield Row._make(
+                [known_as, network, of_wallet, time, *rest, labels or [], told, self.looks]
+            )
 
     def in_order(self, entries: list[tuple[Any, ...]], others: dict[Any, Any]) -> list[ToldEntry]:
         told = [
-            ToldEntry(self.wallets[wallet], self.assets[asset], amount, kind, alone, *others[side])
+            ToldEntry(*self.wallets[wallet], self.assets[asset], amount, kind, alone, *others[side])
             for _, wallet, asset, amount, kind, side, alone in entries
         ]
         if len(told) > 1:  # equal ones stay in the order of their amounts
@@ -151,7 +161,7 @@ class Names:
 
     def add_wallets(self, pks: Collection[int]) -> None:
         if pks:
-            self.wallets |= dict(fetch(WALLETS, [list(pks)]))
+            self.wallets |= {pk: (told, name) for pk, told, name in fetch(WALLETS, [list(pks)])}
 
     def add_assets(self, pks: Collection[int]) -> None:
         if pks:

@@ -125,6 +125,37 @@ REFUSE_MOVEMENTS = """
 MADE = """
     CREATE TEMP TABLE made (name text, id bigint) ON COMMIT DROP;
 """
+# What the file calls wallets of addresses, where nothing else is called so: those that come into
+# being, and those that had no name.
+NAME_WALLETS = """
+    CREATE TEMP TABLE free_name ON COMMIT DROP AS
+    SELECT DISTINCT ON (lower(told.name)) w.number, w.family, w.address, told.name, told.line
+    FROM staged_wallet_name told JOIN staged_wallet w ON w.number = told.wallet
+    WHERE w.address <> '' AND told.name ~ %(name)s AND length(told.name) <= 200 AND NOT EXISTS (
+        SELECT FROM transactions_wallet known WHERE lower(known.name) = lower(told.name)
+    ) AND NOT EXISTS (
+        SELECT FROM staged_wallet other WHERE lower(other.name) = lower(told.name)
+    )
+    ORDER BY lower(told.name), told.line;
+
+    CREATE TEMP TABLE named_wallet ON COMMIT DROP AS
+    SELECT known.id, told.name, told.line
+    FROM free_name told JOIN contacts_address a ON (a.family, a.value) = (told.family, told.address)
+    JOIN transactions_wallet known ON known.address_id = a.id AND known.name = '';
+"""
+WALLET_NAME_CHANGES = """
+    INSERT INTO told_change
+    SELECT line, 1400, 'calls the wallet “' || name || '”', 'adds' FROM named_wallet;
+
+    INSERT INTO told_change
+    SELECT told.line, 3004, concat('the wallet is not called “', told.name, '”, since ',
+        CASE WHEN known.name <> '' THEN 'its name is “' || known.name || '”'
+            ELSE 'another has that name' END), 'conflict'
+    FROM staged_wallet_name told JOIN staged_wallet w ON w.number = told.wallet
+    JOIN transactions_wallet known ON known.id = w.id
+    WHERE lower(known.name) <> lower(told.name)
+        AND NOT EXISTS (SELECT FROM named_wallet WHERE named_wallet.id = known.id);
+"""
 # Wallets, addresses and assets come into being. A row that is there already is not touched.
 ADD_WALLETS = """
     -- A name that no wallet bears any more is what files called one before it was renamed, also
@@ -158,8 +189,9 @@ ADD_WALLETS = """
 
     WITH made AS (
         INSERT INTO transactions_wallet (kind, name, address_id, venue, version)
-        SELECT DISTINCT 'address', '', a.id, '', 1
+        SELECT DISTINCT ON (a.id) 'address', coalesce(told.name, ''), a.id, '', 1
         FROM staged_wallet w JOIN contacts_address a ON (a.family, a.value) = (w.family, w.address)
+        LEFT JOIN free_name told ON told.number = w.number
         WHERE NOT EXISTS (SELECT FROM transactions_wallet known WHERE known.address_id = a.id)
         ON CONFLICT (address_id) DO NOTHING
         RETURNING id
@@ -493,7 +525,9 @@ ADD_LABELS = """
 
     WITH made AS (
     INSERT INTO transactions_label (name, colour, description, version)
-    SELECT min(name COLLATE "C"), 'grey', '', 1 FROM told_label told
+    SELECT min(told.name COLLATE "C"), coalesce(nullif(min(look.colour), ''), 'grey'),
+        coalesce(min(look.description), ''), 1
+    FROM told_label told LEFT JOIN staged_look look ON lower(look.name) = told.key
     WHERE NOT EXISTS (SELECT FROM transactions_label known WHERE lower(known.name) = told.key)
     GROUP BY key
     ON CONFLICT (lower(name)) DO NOTHING
@@ -729,6 +763,9 @@ CHANGE_TRANSACTIONS = """
         OR t.new_contact IS NOT NULL OR known.is_type_told <> (t.told_type IS NOT NULL)
     );
 
+    UPDATE transactions_wallet known SET name = named_wallet.name
+    FROM named_wallet WHERE known.id = named_wallet.id AND known.name = '';
+
     UPDATE transactions_transaction known SET timestamp = t.timestamp
     FROM told_transaction t WHERE known.id = t.known_id AND t.timestamp <> t.old_timestamp;
 """
@@ -778,12 +815,14 @@ def merge_once_more(cursor: CursorWrapper) -> None:
 def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:
     """What the staged tables tell, beside what the ledger has; makes what they refer to."""
     wait_for_others(cursor)
-    run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, MADE, ADD_WALLETS, TOLD_MOVEMENTS)
+    run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, MADE, NAME_WALLETS, ADD_WALLETS)
+    run(cursor, parameters, TOLD_MOVEMENTS)
     run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, PLAIN_TYPES, RECORD_NOTES)
     cursor.executemany(ADD_RECORD_NOTE, notes_that_waited(cursor, KNOWN))
     run(cursor, parameters, TOLD_TRANSACTIONS, TOLD_FEES, TOLD_ENTRIES, MIXED, COVER, TOLD_TYPES)
     run(cursor, parameters, ADD_LABELS, ADD_CONTACTS)
-    run(cursor, parameters, ENTRY_CHANGES, *field_changes(), NOT_TAKEN)
+    run(cursor, parameters, ENTRY_CHANGES, *field_changes())
+    run(cursor, parameters, WALLET_NAME_CHANGES, NOT_TAKEN)
 
 
 def wait_for_others(cursor: CursorWrapper) -> None:

@@ -70,6 +70,8 @@ class Row:
     note: str = ""
     labels: tuple[str, ...] = ()
     contact: str = ""
+    wallet_name: str = ""  # what the wallet, told by its address, is called
+    looks: tuple[tuple[str, str, str], ...] = ()  # label, colour, description
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,15 @@ TABLES = """
         number integer, family text, address text, name text, slug text, reason text,
         id bigint, venue text, told text
     ) ON COMMIT DROP;
+    CREATE TEMP TABLE staged_wallet_name (wallet integer, line integer, name text) ON COMMIT DROP;
+    CREATE TEMP TABLE staged_look (name text, colour text, description text) ON COMMIT DROP;
     CREATE TEMP TABLE called_anew (kind text, key text, name text, id bigint) ON COMMIT DROP;
 """
 COPY_LINES = "COPY staged_line FROM STDIN"
 COPY_MOVEMENTS = "COPY staged_movement FROM STDIN"
 COPY_WALLETS = "COPY staged_wallet (number, family, address, name, slug, reason) FROM STDIN"
+COPY_WALLET_NAMES = "COPY staged_wallet_name FROM STDIN"
+COPY_LOOKS = "COPY staged_look FROM STDIN"
 # What the file calls it, whatever it is called by now.
 KEEP_NAMES = "UPDATE staged_wallet SET told = lower(name)"
 ANALYZE = "ANALYZE staged_line; ANALYZE staged_movement; ANALYZE staged_wallet;"
@@ -62,6 +66,8 @@ NAMES = {
         WHERE l.reason IS NULL
         UNION ALL SELECT key, id FROM called_anew WHERE kind = 'contact'
     """,
+    # Wallets that were there already, and had no name.
+    "named": "SELECT name, id FROM named_wallet",
 }
 WALLETS_BY_NEW_NAMES = """
     WITH known AS (
@@ -126,7 +132,8 @@ def stage(
 
 
 def names_of(cursor: CursorWrapper) -> dict[str, dict[str, int]]:
-    """`wallet`, `label` and `contact` -> each name that the staged lines have, lower-case -> id."""
+    """`wallet`, `label` and `contact` -> each name that the staged lines have, lower-case -> id;
+    `named` -> the name that a wallet got -> its id. Asked once they are merged."""
     found = {}
     for kind, query in NAMES.items():
         cursor.execute(query)
@@ -147,6 +154,8 @@ class Staging:
         self.lines: list[tuple[Any, ...]] = []
         self.movements: list[tuple[Any, ...]] = []
         self.wallets: dict[tuple[str, str], int] = {}
+        self.wallet_names: dict[int, tuple[int, str]] = {}
+        self.looks: dict[str, tuple[str, str]] = {}
         self.characters = self.count = 0
 
     def add_all(self, records: Iterable[Row | Rejected]) -> None:
@@ -161,6 +170,8 @@ class Staging:
                 self._copy_chunk()
         self._copy_chunk()
         self._copy(COPY_WALLETS, [wallet_cells(*found) for found in self.wallets.items()])
+        self._copy(COPY_WALLET_NAMES, [(number, *one) for number, one in self.wallet_names.items()])
+        self._copy(COPY_LOOKS, [(name, *look) for name, look in self.looks.items()])
         self.cursor.execute(KEEP_NAMES)
         self.cursor.execute(ANALYZE)
 
@@ -192,6 +203,10 @@ class Staging:
             )
         )
         own = self._wallet_number(family or "", row.wallet or self.wallet)
+        if row.wallet_name:
+            self.wallet_names.setdefault(own, (row.line, row.wallet_name))
+        for label, *look in row.looks:
+            self.looks.setdefault(label, (look[0], look[1]))
         for position, movement in enumerate(row.movements):
             asset = movement.asset
             is_native = asset.kind == "native" and network
@@ -205,7 +220,7 @@ class Staging:
                     asset.code,
                     asset.token_id,
                     network.symbol if is_native and network else asset.symbol,
-                    "" if is_native else asset.name,
+                    asset.name,
                     movement.counterparty,
                     self._wallet_number(family or "", movement.wallet) if movement.wallet else own,
                     movement.is_whole,

@@ -105,6 +105,12 @@ NOT_CALLED = """
     WHERE a.id = told.id AND NOT a.is_edited
         AND (a.symbol, a.name) IS DISTINCT FROM (told.symbol, told.name);
 """.replace("{NUMBER}", NUMBER)
+# What it called wallets that had no name.
+UNNAMED = """
+    UPDATE transactions_wallet w SET name = ''
+    FROM transactions_importbatch b, jsonb_each_text(b.names -> 'named') told (name, id)
+    WHERE b.id = %(batch)s AND w.id = told.id::bigint AND w.name = told.name;
+"""
 UNCOVERED = """
     CREATE TEMP TABLE mixed ON COMMIT DROP AS
     SELECT DISTINCT e.transaction_id AS id FROM transactions_coveredentry e
@@ -164,7 +170,8 @@ UNUSED = {
         ) AND NOT EXISTS (SELECT FROM transactions_takenofflabel WHERE label_id = x.id)
     """,
     "wallet": """
-        DELETE FROM transactions_wallet x WHERE id IN ({made}) AND version = 1 AND NOT EXISTS (
+        DELETE FROM transactions_wallet x
+        WHERE id IN ({made}) AND (version = 1 OR kind = 'address' AND name = '') AND NOT EXISTS (
             SELECT FROM transactions_entry WHERE wallet_id = x.id
         ) AND NOT EXISTS (
             SELECT FROM transactions_coveredentry WHERE wallet_id = x.id
@@ -262,7 +269,7 @@ def undo(
         edited = plan.edited if every else sorted(set(plan.edited).intersection(also))
         make_list(cursor, "gone", plan.alone + edited)
         run(cursor, {}, REMOVE)
-        run(cursor, {"batch": batch.pk}, NOT_CALLED)
+        run(cursor, {"batch": batch.pk}, NOT_CALLED, UNNAMED)
         if plan.shared:
             make_anew(cursor, batch, plan.shared)
             run(cursor, {"batch": batch.pk}, NOT_TOLD_ANY_MORE)

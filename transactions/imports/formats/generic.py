@@ -68,6 +68,12 @@ OWN_COLUMNS = (
     "Account",
     "Block",
     "Whole",
+    "Wallet Name",
+    "Sent Name",
+    "Received Name",
+    "Fee Name",
+    "Label Colours",
+    "Label Descriptions",
     "Number",
 )
 # As in the ledger; a test holds them equal.
@@ -93,6 +99,10 @@ TYPES = (
     "fee",
     "other",
 )
+COLOURS = (
+    *("grey", "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown"),
+)
+MAX_DESCRIPTION = 1_000
 CODE_ALONE = "-"  # in the place of a contract: the asset is known by its code
 WHOLE = "yes"
 _numbered = re.compile(r"([0-9]+) of ([0-9]+), line ([0-9]+) of ([0-9]+)").fullmatch
@@ -153,6 +163,12 @@ class Line(NamedTuple):
     account: str
     block: str
     whole: str
+    wallet_name: str
+    sent_name: str
+    received_name: str
+    fee_name: str
+    label_colours: str
+    label_descriptions: str
     number: str
 
 
@@ -221,7 +237,7 @@ def _own_address(wallet: str, network: str) -> str:
         ) from None
 
 
-def leg_of(place: Place, amount: str, currency: str, contract: str, side: str) -> Leg:
+def leg_of(place: Place, amount: str, currency: str, contract: str, name: str, side: str) -> Leg:
     """`side` is Sent, Received or Fee, as in the columns' names."""
     value = cells.amount(amount, f"{side} Amount")
     if (not value and not currency) or (value is None and side == "Fee"):
@@ -230,12 +246,17 @@ def leg_of(place: Place, amount: str, currency: str, contract: str, side: str) -
         raise Unreadable(f"{side} Currency is {shown(currency)}, but {side} Amount is empty.")
     if not currency:
         raise Unreadable(f"{side} Amount is {shown(amount)}, but {side} Currency is empty.")
-    return Leg(value, asset_of(place.network, currency, contract, side))
+    return Leg(value, asset_of(place.network, currency, contract, name, side))
 
 
 @lru_cache(maxsize=10_000)
-def asset_of(network: str, currency: str, contract: str, side: str) -> AssetName:
+def asset_of(network: str, currency: str, contract: str, name: str, side: str) -> AssetName:
     """On a network a token is known by its contract, at an account by its code."""
+    asset = _asset_of(network, currency, contract, side)
+    return replace(asset, name=cells.line_text(name, f"{side} Name")) if name else asset
+
+
+def _asset_of(network: str, currency: str, contract: str, side: str) -> AssetName:
     if not network and contract not in ("", CODE_ALONE):
         raise Unreadable(
             f"{side} Contract needs a Network. Write both, or leave both empty for a named account."
@@ -309,7 +330,7 @@ def type_and_labels(line: Line) -> tuple[str, tuple[str, ...]]:
     type_ = line.type.lower()
     if type_ and type_ not in TYPES:
         raise Unreadable(f"Type {shown(line.type)} is not known. Write one of: {', '.join(TYPES)}.")
-    labels = [_unmasked(part.strip()) for part in f" {unprotected(line.labels)} ".split(" | ")]
+    labels = parts_of(line.labels)
     meant = KOINLY_TYPES.get(line.label.lower(), line.label.lower())
     if meant in TYPES and type_ in ("", meant):
         type_ = meant
@@ -320,6 +341,44 @@ def type_and_labels(line: Line) -> tuple[str, tuple[str, ...]]:
         text = cells.plain_line(label, "A label", cells.MAX_LABEL)
         unique.setdefault(text.casefold(), text)
     return type_, tuple(unique.values())
+
+
+def parts_of(cell: str) -> list[str]:
+    return [_unmasked(part.strip()) for part in f" {unprotected(cell)} ".split(" | ")]
+
+
+def looks_of(line: Line) -> tuple[tuple[str, str, str], ...]:
+    """Colours and descriptions, which stand in the order of the labels."""
+    labels = parts_of(line.labels)
+    told = [parts_of(line.label_colours), parts_of(line.label_descriptions)]
+    for column, parts in zip(("Label Colours", "Label Descriptions"), told, strict=True):
+        if len(parts) != len(labels) and any(parts):
+            raise Unreadable(
+                f"{column} has {len(parts)} parts, and Labels {len(labels)}. Write one for each, "
+                "or leave it empty."
+            )
+    colours, descriptions = (parts if any(parts) else [""] * len(labels) for parts in told)
+    for colour in filter(None, colours):
+        if colour not in COLOURS:
+            raise Unreadable(
+                f"Label Colours {shown(colour)} is none. Write one of: {', '.join(COLOURS)}."
+            )
+    if any(len(text) > MAX_DESCRIPTION for text in descriptions):
+        raise Unreadable(
+            f"Label Descriptions has one of more than {MAX_DESCRIPTION:,} characters. Shorten it."
+        )
+    looks = zip(labels, colours, descriptions, strict=True)
+    return tuple(look for look in looks if look[0] and (look[1] or look[2]))
+
+
+def wallet_name_of(line: Line, place: Place) -> str:
+    name = cells.line_text(line.wallet_name, "Wallet Name")
+    if not name or looks_like_address(place.wallet):
+        return name
+    raise Unreadable(
+        f"Wallet Name is for a wallet that is told by its address, and {shown(place.wallet)} is a "
+        "name. Leave it empty."
+    )
 
 
 def _unmasked(label: str) -> str:
@@ -432,6 +491,8 @@ def _row(record: Record, line: Line, said: Options, repeats: Counter[tuple[str, 
         note=note_of(line),
         labels=labels,
         contact=cells.line_text(line.contact, "Contact"),
+        wallet_name=wallet_name_of(line, place),
+        looks=looks_of(line) if line.label_colours or line.label_descriptions else (),
         # The last to be asked for, since a row that turns out to be unreadable is not numbered.
         external_id="" if place.network else _external_id(line, clock, legs, place, repeats),
     )
@@ -447,15 +508,18 @@ def _block(text: str) -> int | None:
 
 def _legs(line: Line, place: Place) -> tuple[Leg, Leg, Leg]:
     return (
-        leg_of(place, line.sent_amount, line.sent_currency, line.sent_contract, "Sent"),
+        leg_of(
+            place, line.sent_amount, line.sent_currency, line.sent_contract, line.sent_name, "Sent"
+        ),
         leg_of(
             place,
             line.received_amount,
             line.received_currency,
             line.received_contract,
+            line.received_name,
             "Received",
         ),
-        leg_of(place, line.fee_amount, line.fee_currency, line.fee_contract, "Fee"),
+        leg_of(place, line.fee_amount, line.fee_currency, line.fee_contract, line.fee_name, "Fee"),
     )
 
 
