@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from contacts.books import BookError, Plan, carry_out, lines_for, plan_of
+from contacts.books import BOOKS, BookError, Plan, carry_out, lines_for, plan_of
 from contacts.models import Contact
 from contacts.views import SeeOther
 from txsite.freshness.middleware import snapshot
@@ -87,11 +87,15 @@ def show(
 @require_safe
 @permission_required("contacts.view_contact", raise_exception=True)
 def export_contacts(request: HttpRequest) -> HttpResponse:
-    """All contacts with their addresses, as our own address book."""
+    """All contacts with their addresses, as our own address book or another program's."""
+    book = request.GET.get("format", "own")
+    if book not in BOOKS:
+        problem = f"Say which format: {' or '.join(BOOKS)}, as in ?format=safe."
+        return render(request, "400.html", {"exception": problem}, status=400)
     return HttpResponse(
-        "".join(lines_for(Contact.objects.all())),
+        "".join(lines_for(Contact.objects.all(), book)),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="contacts.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="{BOOKS[book].file_name}"'},
     )
 
 

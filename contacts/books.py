@@ -7,7 +7,7 @@ address to one, is known already, or contradicts what we have, and then a person
 import csv
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
 from itertools import zip_longest
@@ -331,17 +331,52 @@ def write(notes: dict[int, str]) -> None:
 # --- Out ------------------------------------------------------------------------------------------
 
 
-def lines_for(contacts: QuerySet[Contact]) -> Iterator[str]:
-    """Our own address book: every address a line, and a contact without any one too."""
+def own_rows(contact: Contact) -> list[list[str]]:
+    """Every address a line, and a contact without any one too."""
+    addresses = [(one.family, one.display) for one in contact.addresses.all()] or [("", "")]
+    name, note = protected(contact.name), protected(contact.note)
+    return [[name, note, family, protected(address)] for family, address in addresses]
+
+
+def safe_rows(contact: Contact) -> list[list[str]]:
+    """Addresses of EVM networks, each for Ethereum, since Safe wants one network for each line."""
+    found = [one for one in contact.addresses.all() if one.family == "evm"]
+    return [[one.display, protected(contact.name), "1"] for one in found]
+
+
+def rotki_rows(contact: Contact) -> list[list[str]]:
+    """Addresses of the blockchains that rotki has; without one, it is of all EVM networks."""
+    found = [one for one in contact.addresses.all() if one.family in ROTKI_BLOCKCHAINS]
+    return [[one.display, protected(contact.name), ROTKI_BLOCKCHAINS[one.family]] for one in found]
+
+
+ROTKI_BLOCKCHAINS = {"evm": "", "bitcoin": "BTC", "bitcoin-cash": "BCH", "solana": "SOLANA"}
+
+
+@dataclass(frozen=True)
+class Book:
+    """A kind of address book that we write."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Callable[[Contact], list[list[str]]]
+    file_name: str
+
+
+BOOKS = {
+    "own": Book("ours", COLUMNS, own_rows, "contacts.csv"),
+    "safe": Book("Safe", ("address", "name", "chainId"), safe_rows, "contacts-safe.csv"),
+    "rotki": Book("rotki", ("address", "name", "blockchain"), rotki_rows, "contacts-rotki.csv"),
+}
+
+
+def lines_for(contacts: QuerySet[Contact], book: str = "own") -> Iterator[str]:
+    """The address book as `BOOKS` has it."""
     buffer = StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(COLUMNS)
+    writer.writerow(BOOKS[book].columns)
     for contact in contacts.prefetch_related("addresses").order_by("pk"):
-        addresses = [(one.family, one.display) for one in contact.addresses.all()] or [("", "")]
-        for family, address in addresses:
-            writer.writerow(
-                [protected(contact.name), protected(contact.note), family, protected(address)]
-            )
+        writer.writerows(BOOKS[book].rows(contact))
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()

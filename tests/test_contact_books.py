@@ -231,6 +231,33 @@ def test_any_book_comes_back_as_it_was(people: dict[str, str], owners: list[int]
         assert carry_out(book.encode()).count("known") == book_lines(before)
 
 
+@pytest.mark.parametrize(
+    ("book", "lost"), [("safe", {"Pool", "Nobody", "Sun"}), ("rotki", {"Nobody", "Lite"})]
+)
+def test_books_of_others_are_read_by_our_import(client: Client, book: str, lost: set[str]) -> None:
+    client.force_login(make_user("Viewers"))
+    make_address(ONE, make_contact("=Alice"))
+    make_address(TWO, make_contact("Bob", note="ours alone"))
+    make_contact("Nobody")
+    for name, (family, value) in zip(["Pool", "Sun"], sorted(ADDRESSES)[::3], strict=True):
+        make_address(value, make_contact(name), family=family)
+    litecoin = "LM2WMpR1Rp6j3Sa59cMXMs1SPzj9eXpGc1"
+    make_address(litecoin, make_contact("Lite"), family="litecoin")
+    lost = lost | {"Lite"}
+    before, out = contacts(), StringIO()
+    page = client.get(f"/contacts/export/?format={book}")
+    assert f"contacts-{book}.csv" in page["Content-Disposition"]
+    call_command("export_contacts", "--format", book, stdout=out)
+    assert out.getvalue() == page.content.decode()
+    Contact.objects.all().delete()
+    Address.objects.all().delete()
+    assert carry_out(page.content).rejected == []
+    kept = {name: ("", addresses) for name, (_, addresses) in before.items() if name not in lost}
+    assert contacts() == kept
+    assert client.get("/contacts/export/?format=zip").status_code == 400
+    assert "?format=rotki" in client.get("/contacts/").content.decode()
+
+
 def book_lines(people: dict[str, tuple[str, list[str]]]) -> int:
     return sum(max(1, len(addresses)) for _, addresses in people.values())
 
