@@ -36,7 +36,13 @@ def import_contacts(request: HttpRequest) -> HttpResponse:
     try:
         if not form.cleaned_data["seen"]:
             return show(request, form, form.text)
-        plan = carry_out(form.text, choices_in(request), form.default, form.cleaned_data["seen"])
+        plan = carry_out(
+            form.text,
+            choices_in(request),
+            form.default,
+            form.cleaned_data["seen"],
+            form.brought_by(request.user),
+        )
     except BookError as problem:
         form.add_error("file", str(problem))
         return show(request, form, status=422)
@@ -73,7 +79,7 @@ def show(
         context = {
             "form": form,
             "plan": plan,
-            "content": content.decode("utf-8", "replace") if content is not None else "",
+            "content": form.cleaned_data["content"] if plan else "",
             "counts": [(name, plan.count(key)) for key, name in COUNTED.items()] if plan else [],
             "changes": changes[:SHOWN],
             "more_changes": len(changes[SHOWN:]),

@@ -19,7 +19,18 @@ from contacts.addresses import AddressError, normalise, recognise
 from contacts.forms import MAX_NAME, MAX_NOTE, NameField, NoteField
 from contacts.models import Address, Contact
 from contacts.networks import FAMILIES, NETWORKS
-from txsite.previews import KEEP, MERGE, REPLACE, Changed, joined, stands_in
+from txsite.previews import (
+    KEEP,
+    MERGE,
+    REPLACE,
+    Changed,
+    File,
+    Receipt,
+    brought,
+    joined,
+    settled,
+    stands_in,
+)
 from txsite.spreadsheets import protected, unprotected
 from txsite.versions import again_when_raced
 
@@ -252,9 +263,14 @@ def family_of_network(slug: str) -> str:
 
 @again_when_raced
 def carry_out(
-    content: bytes, choices: dict[str, str] | None = None, default: str = KEEP, seen: str = ""
+    content: bytes,
+    choices: dict[str, str] | None = None,
+    default: str = KEEP,
+    seen: str = "",
+    file: File | None = None,
 ) -> Plan:
-    """Does what the plan says; `choices` tell by key what becomes of a conflict.
+    """Does what the plan says; `choices` tell by key what becomes of a conflict. Of a `file` the
+    receipt is kept.
 
     To replace gives the address to the file's contact, and takes the file's note; to merge leaves
     the address where it is and adds the file's name and note to the note of who has it. Raises
@@ -291,7 +307,29 @@ def carry_out(
         notes[contact.pk] = entry.note if takes else joined(note, entry.note)
         check_length(entry, contact, notes[contact.pk])
     write(notes)
+    if file:
+        lines = receipt_lines(content, plan, chosen)
+        brought.send(Plan, receipt=Receipt("address-book", file, content, lines))
     return plan
+
+
+def receipt_lines(
+    content: bytes, plan: Plan, chosen: list[tuple[Change, str]]
+) -> list[tuple[int, str, str, str]]:
+    found = [(line, "rejected", why) for line, why in plan.rejected]
+    found += [(line, "conflict", why) for line, why in plan.passed_over]
+    for change, choice in chosen:
+        outcome, detail = change.outcome, ""
+        if outcome == "conflict":
+            outcome, detail = settled(choice, change.ours)
+        found.append((change.entry.line, outcome, detail))
+    found.sort()
+    text = re.split(r"\r\n|\n|\r", content.decode("utf-8-sig"))
+    ends = [line - 1 for line, _, _ in found[1:]] + [len(text)]
+    return [
+        (line, outcome, detail, "\n".join(text[line - 1 : end]).rstrip())
+        for (line, outcome, detail), end in zip(found, ends, strict=True)
+    ]
 
 
 def check_length(entry: Entry, contact: Contact, note: str) -> None:

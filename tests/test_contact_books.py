@@ -308,7 +308,7 @@ def test_command_tells_what_it_did(tmp_path: Path) -> None:
         call_command("import_contacts", str(tmp_path / "nothing"))
 
 
-def test_dry_run_tells_and_writes_nothing(tmp_path: Path) -> None:
+def test_dry_run_tells_and_writes_nothing(client: Client, tmp_path: Path) -> None:
     make_address(ONE, make_contact("Carol"))
     before = contacts()
     path, out = tmp_path / "book.csv", StringIO()
@@ -320,6 +320,42 @@ def test_dry_run_tells_and_writes_nothing(tmp_path: Path) -> None:
     assert "(dry run)" in out.getvalue()
     assert contacts() == before
     assert Address.objects.count() == 1
+    client.force_login(make_user("Editors"))
+    assert client.get("/imports/").context["rows"] == []
+    call_command("import_contacts", str(path), stdout=out)
+    [(batch, _)] = client.get("/imports/").context["rows"]
+    assert (batch.file_name, batch.made_by) == ("book.csv", None)
+
+
+def test_receipt_of_a_book_is_kept_with_the_file_and_each_line(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    make_address(ONE, make_contact("Carol"))
+    book = f'{SAFE}{TWO[:-1]},Eve,1\r\n"{TWO}","Bobby",1\r\n'.encode()
+    page = client.post("/contacts/import/", {"file": SimpleUploadedFile("b.csv", book)})
+    [change] = [one for one in page.context["changes"] if one.outcome == "conflict"]
+    form = {
+        "content": page.context["content"],
+        "name": "b.csv",
+        "seen": page.context["plan"].digest,
+        f"choice {change.key}": "merge",
+    }
+    assert 'name="name" value="b.csv"' in page.content.decode()
+    client.post("/contacts/import/", form)
+    listed = client.get("/imports/").content.decode()
+    assert "b.csv</bdi></a> <span" in listed
+    assert "address book" in listed
+    [(batch, _)] = client.get("/imports/").context["rows"]
+    receipt = client.get(f"/imports/{batch.pk}/")
+    assert "cannot be taken back as a whole" in receipt.content.decode()
+    told = [(one.number, one.outcome, one.detail) for one in receipt.context["lines"]]
+    assert told[:3] == [
+        (2, "adds", "Carol has this address: both are kept"),
+        (3, "conflict", "Bob: line 4 has the same address as Bobby, and the last line counts."),
+        (4, "conflict", "Bobby: line 6 says the same."),
+    ]
+    assert [one[:2] for one in told[3:]] == [(5, "rejected"), (6, "new")]
+    assert client.get(f"/imports/{batch.pk}/file/").content == book
+    assert batch.made_by is not None
 
 
 def test_page_shows_first_and_does_what_was_chosen(client: Client) -> None:

@@ -373,6 +373,32 @@ def test_dry_run_tells_and_writes_nothing(tmp_path: Path) -> None:
     assert (of(one), stored()) == (([], ""), [])
 
 
+def test_receipt_of_labels_tells_of_each_record_and_is_not_taken_back(editor: Client) -> None:
+    bitcoin(A, labels=["Ours"])
+    carry_out(content(OTHERS[0]))
+    lines = [tx(A, "a"), tx(A, "b", x=1), tx(B, "later"), '{"type": "tx"}', OTHERS[0], OTHERS[1]]
+    page = upload(editor, content(*lines))
+    form = {"content": page.context["content"], "name": "l", "seen": page.context["plan"].digest}
+    editor.post("/labels/import/", form)
+    [batch] = ImportBatch.objects.all()
+    assert list(batch.lines.order_by("number").values_list("outcome", "detail", "raw")) == [
+        ("conflict", "has “Ours”, and the file “a | b”: left as it is", lines[0]),
+        ("conflict", "has “Ours”, and the file “a | b”: left as it is", lines[1]),
+        ("new", "waits for its transaction", lines[2]),
+        ("rejected", "it has no ref, or one that is no text.", lines[3]),
+        ("known", "kept", lines[4]),
+        ("new", "kept", lines[5]),
+    ]
+    assert "labels</span>" in editor.get("/imports/").content.decode()
+    assert editor.get(f"/imports/{batch.pk}/file/").content == content(*lines)
+    undone = editor.get(f"/imports/{batch.pk}/undo/", follow=True).content.decode()
+    assert "Labels and address books are not taken back." in undone
+    with pytest.raises(CommandError, match="are not taken back"):
+        call_command("undo_import", str(batch.pk))
+    batch.refresh_from_db()
+    assert batch.status == "imported"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_label_and_transaction_that_come_at_the_same_moment_find_each_other() -> None:
     def label() -> None:

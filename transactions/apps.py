@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class TransactionsConfig(AppConfig):
     name = "transactions"
+
+    def ready(self) -> None:
+        from transactions.imports import receipts  # noqa: F401 (it receives signals)

@@ -34,7 +34,7 @@ from transactions.imports.formats.mapped import DECIMALS, FIELDS, PREFIX
 from transactions.imports.importer import CANCELLED, new_batch
 from transactions.imports.process import Running
 from transactions.imports.progress import Progress
-from transactions.imports.undo import ask_for_undo, give_up, plan_of
+from transactions.imports.undo import NOT_TAKEN_BACK, ask_for_undo, give_up, plan_of
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 from txsite.freshness.middleware import snapshot
 from txsite.spreadsheets import protected
@@ -248,6 +248,9 @@ def show_undo(request: HttpRequest, pk: int, problem: str = "", status: int = 20
         batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
         if progress.state_of(batch, running) != ImportBatch.Status.IMPORTED:
             messages.warning(request, problem or "This import is not in the ledger.")
+            return SeeOther(batch.get_absolute_url())
+        if batch.kind:
+            messages.warning(request, NOT_TAKEN_BACK)
             return SeeOther(batch.get_absolute_url())
         plan = plan_of(batch)
         edited = Transaction.objects.for_list().filter(pk__in=plan.edited[:EDITED_SHOWN])

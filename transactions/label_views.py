@@ -34,7 +34,8 @@ def import_labels(request: HttpRequest) -> HttpResponse:
     try:
         if not form.cleaned_data["seen"]:
             return show(request, form, form.text)
-        done = carry_out(form.text, choices_in(request), form.default, form.cleaned_data["seen"])
+        seen, file = form.cleaned_data["seen"], form.brought_by(request.user)
+        done = carry_out(form.text, choices_in(request), form.default, seen, file)
     except LabelsError as problem:
         form.add_error("file", str(problem))
         return show(request, form, status=422)
@@ -71,7 +72,7 @@ def show(
         context = {
             "form": form,
             "plan": plan,
-            "content": content.decode("utf-8", "replace") if content is not None else "",
+            "content": form.cleaned_data["content"] if plan else "",
             "conflicts": conflicts[:SHOWN],
             "more_conflicts": len(conflicts[SHOWN:]),
             "changes": others[:SHOWN],

@@ -673,6 +673,11 @@ class ImportBatch(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("import-detail", args=[self.pk])
 
+    @property
+    def kind(self) -> str:
+        """What the file is where it tells of no transactions; such a one is not taken back."""
+        return {"bip329": "labels", "address-book": "address book"}.get(self.format, "")
+
 
 class ImportLine(models.Model):
     """What became of one line of a file."""

@@ -1,11 +1,14 @@
 """A small file that is shown first: what it would do is seen, conflicts chosen, then it is done.
 
-The page carries the file's text until it is confirmed, so that nothing half-done is kept.
+The page carries the file until it is confirmed, so that nothing half-done is kept.
 """
 
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.dispatch import Signal
 from django.http import HttpRequest
 
 KEEP, REPLACE, MERGE = "keep", "replace", "merge"
@@ -15,8 +18,41 @@ MAX_SIZE = 1024 * 1024
 SHOWN = 500  # lines, and conflicts with a choice of their own
 
 
+# Sent with a `receipt` in the transaction that did it.
+brought = Signal()
+
+
 class Changed(Exception):
     """The file would no longer do what was seen."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that is brought, and who brings it (a user, or None for a command)."""
+
+    name: str
+    made_by: Any = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a file: `lines` are number, outcome (as an import's line has it), detail and
+    text of each record."""
+
+    kind: str
+    file: File
+    content: bytes
+    lines: list[tuple[int, str, str, str]]
+
+
+def settled(choice: str, ours: str) -> tuple[str, str]:
+    """Outcome and detail of a conflict."""
+    outcome, words = {
+        KEEP: ("conflict", "left as it is"),
+        REPLACE: ("changed", "the file's was taken"),
+        MERGE: ("adds", "both are kept"),
+    }[choice]
+    return outcome, f"{ours}: {words}"
 
 
 def stands_in(text: str, note: str) -> bool:
@@ -32,13 +68,15 @@ def joined(note: str, text: str) -> str:
 
 
 class FileForm(forms.Form):
-    """The file; afterwards its text, and the digest of what the person saw it would do.
+    """The file; afterwards its name and content (in base64).
 
-    `rest` is what becomes of the conflicts that had no room on the page.
+    `seen` is the digest of what the person saw it would do; `rest` is what becomes of the
+    conflicts that had no room on the page.
     """
 
     file = forms.FileField(required=False)
-    content = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
+    content = forms.CharField(required=False, widget=forms.HiddenInput)
+    name = forms.CharField(required=False, max_length=255, widget=forms.HiddenInput)
     seen = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     rest = forms.ChoiceField(
         required=False, choices=CHOICES, widget=forms.RadioSelect, initial=KEEP
@@ -52,10 +90,12 @@ class FileForm(forms.Form):
         elif file is not None and file.size > MAX_SIZE:
             self.add_error("file", "The file has more than 1 MB. Use the command, or split it.")
         elif file is not None:
-            cleaned["content"] = file.read().decode("utf-8", "surrogateescape")
-        # A browser sends CRLF whatever it was given; the text is the same whichever way it came.
-        text = cleaned.get("content") or ""
-        cleaned["content"] = text.replace("\r\n", "\n").replace("\r", "\n")
+            cleaned["content"] = b64encode(file.read()).decode()
+            cleaned["name"] = "".join(filter(str.isprintable, file.name or ""))[-255:]
+        try:
+            b64decode(cleaned.get("content") or "", validate=True)
+        except ValueError:
+            self.add_error("file", "The file did not come back whole. Choose it again.")
         return cleaned
 
     @property
@@ -64,7 +104,10 @@ class FileForm(forms.Form):
 
     @property
     def text(self) -> bytes:
-        return self.cleaned_data["content"].encode("utf-8", "surrogateescape")
+        return b64decode(self.cleaned_data["content"])
+
+    def brought_by(self, user: Any) -> File:
+        return File(self.cleaned_data["name"] or "unnamed", user)
 
 
 def choices_in(request: HttpRequest) -> dict[str, str]:

@@ -30,7 +30,18 @@ from transactions.models import (
     Transaction,
     TransactionLabel,
 )
-from txsite.previews import KEEP, MERGE, REPLACE, Changed, joined, stands_in
+from txsite.previews import (
+    KEEP,
+    MERGE,
+    REPLACE,
+    Changed,
+    File,
+    Receipt,
+    brought,
+    joined,
+    settled,
+    stands_in,
+)
 from txsite.versions import again_when_raced
 
 NETWORK_SLUGS = tuple(s for s, one in NETWORKS.items() if one.family.startswith("bitcoin"))
@@ -307,9 +318,14 @@ def compare(change: Change) -> None:
 
 @again_when_raced
 def carry_out(
-    content: bytes, choices: dict[str, str] | None = None, default: str = KEEP, seen: str = ""
+    content: bytes,
+    choices: dict[str, str] | None = None,
+    default: str = KEEP,
+    seen: str = "",
+    file: File | None = None,
 ) -> Plan:
-    """Does what the plan says; `choices` tell by key what becomes of a conflict.
+    """Does what the plan says; `choices` tell by key what becomes of a conflict. Of a `file` the
+    receipt is kept.
 
     Raises Changed where it would no longer do what was `seen`, and LabelsError.
     """
@@ -343,7 +359,45 @@ def carry_out(
     TransactionLabel.objects.filter(transaction__in=replaced).delete()
     write(wanted)
     store(plan.changes)
+    if file:
+        lines = receipt_lines(content, plan, choices or {}, default)
+        brought.send(Plan, receipt=Receipt("bip329", file, content, lines))
     return plan
+
+
+def receipt_lines(
+    content: bytes, plan: Plan, choices: dict[str, str], default: str
+) -> list[tuple[int, str, str, str]]:
+    rejected = dict(plan.rejected)
+    changes = {(change.type, change.ref): change for change in plan.changes}
+    lines = []
+    for number, raw, record in records_in(content):
+        if number in rejected:
+            lines.append((number, "rejected", rejected[number], raw))
+            continue
+        kind, ref = record["type"], record["ref"]
+        change = changes[kind, ref.lower() if kind == "tx" else ref]
+        outcome, detail = OUTCOMES[change.outcome]
+        if change.outcome == "conflict":
+            ours, told = change.texts
+            outcome, detail = settled(
+                choices.get(change.key, default), f"has “{ours}”, and the file “{told}”"
+            )
+        elif outcome == "new" and any(raw == kept.raw for kept in change.stored):
+            outcome = "known"
+        remark = "; ".join(filter(None, (detail, change.remark)))
+        lines.append((number, outcome, remark, raw))
+    return lines
+
+
+# Of a receipt's line, and in which words.
+OUTCOMES = {
+    "new": ("new", "put on its transaction"),
+    "known": ("known", ""),
+    "later": ("new", "waits for its transaction"),
+    "kept": ("new", "kept"),
+    "conflict": ("conflict", ""),
+}
 
 
 def settle(change: Change, choice: str) -> None:

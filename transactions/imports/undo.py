@@ -29,6 +29,9 @@ from transactions.imports.trial import made
 from transactions.models import ImportBatch
 
 CHANGED_SINCE = "The ledger has changed since you looked, so nothing was taken back. Look again."
+NOT_TAKEN_BACK = (
+    "Labels and address books are not taken back. Change what they brought where it is."
+)
 
 # Every transaction that an import tells of: whether others do, and whether people edited it. An
 # import that was taken back still tells of what stayed since people had edited it.
@@ -258,6 +261,8 @@ def undo(
         options = imported.select_for_update().values_list("options", flat=True).first()
         if options is None:
             raise CannotUndo("This import is not in the ledger, or was taken back already.")
+        if batch.kind:
+            raise CannotUndo(NOT_TAKEN_BACK)
         plan = plan_of(batch)
         if seen is not None and plan.digest != seen:
             return None
@@ -288,6 +293,8 @@ def ask_for_undo(batch: ImportBatch, seen: str, also: Iterable[int], *, every: b
         batch.refresh_from_db(fields=["status", "options"])
         if progress.state_of(batch, running) != ImportBatch.Status.IMPORTED:
             return "This import is not in the ledger, or is being taken back already."
+        if batch.kind:
+            return NOT_TAKEN_BACK
         if plan_of(batch).digest != seen:
             return CHANGED_SINCE
         asked = {"seen": seen, "also": list(also), "every": every}

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from transactions.imports.labels import LabelsError, carry_out
-from txsite.previews import KEEP, MERGE, REPLACE
+from txsite.previews import KEEP, MERGE, REPLACE, File
 
 OUTCOMES = {"new": "labelled", "later": "for a transaction to come", "kept": "kept"}
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         is_dry_run = said["dry_run"]
         try:
             with transaction.atomic() if is_dry_run else nullcontext():
-                plan = carry_out(path.read_bytes(), default=said["conflicts"])
+                plan = carry_out(path.read_bytes(), default=said["conflicts"], file=File(path.name))
                 if is_dry_run:
                     transaction.set_rollback(True)
         except OSError as problem:
