@@ -10,6 +10,28 @@ def raise_version(table: str, columns: tuple[str, ...], *, marks_edited: bool = 
     `marks_edited` the row also keeps in `is_edited` that somebody other than an import
     (which says `SET LOCAL txsite.importing = 'on'`) has changed it.
     """
+    return RunSQL(
+        f"""
+        {_counting(table, columns, marks_edited=marks_edited)}
+        CREATE TRIGGER raise_version BEFORE UPDATE ON {table}
+            FOR EACH ROW EXECUTE FUNCTION {table}_raise_version();
+        """,
+        f"DROP TRIGGER raise_version ON {table}; DROP FUNCTION {table}_raise_version();",
+    )
+
+
+def spare_capitals(table: str, columns: tuple[str, ...]) -> RunSQL:
+    """An import that writes a name in other capitals raises no version: no person edits then."""
+    spared = """
+            IF current_setting('txsite.importing', true) = 'on'
+                AND lower(NEW.name) = lower(OLD.name)
+            THEN OLD.name := NEW.name; END IF;"""
+    return RunSQL(_counting(table, columns, before=spared), _counting(table, columns))
+
+
+def _counting(
+    table: str, columns: tuple[str, ...], *, before: str = "", marks_edited: bool = False
+) -> str:
     new = ", ".join(f"NEW.{column}" for column in columns)
     old = ", ".join(f"OLD.{column}" for column in columns)
     edited = (
@@ -18,22 +40,17 @@ def raise_version(table: str, columns: tuple[str, ...], *, marks_edited: bool = 
         if marks_edited
         else ""
     )
-    return RunSQL(
-        f"""
-        CREATE FUNCTION {table}_raise_version() RETURNS trigger LANGUAGE plpgsql AS $$
+    return f"""
+        CREATE OR REPLACE FUNCTION {table}_raise_version() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            NEW.version := OLD.version;
+            NEW.version := OLD.version;{before}
             IF ROW({new}) IS DISTINCT FROM ROW({old}) THEN
                 NEW.version := OLD.version + 1;
                 {edited}
             END IF;
             RETURN NEW;
         END $$;
-        CREATE TRIGGER raise_version BEFORE UPDATE ON {table}
-            FOR EACH ROW EXECUTE FUNCTION {table}_raise_version();
-        """,
-        f"DROP TRIGGER raise_version ON {table}; DROP FUNCTION {table}_raise_version();",
-    )
+    """
 
 
 def record_changes(table: str) -> RunSQL:

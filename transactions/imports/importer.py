@@ -27,7 +27,7 @@ from transactions.imports.labels import NETWORK_SLUGS, attach_to
 from transactions.imports.merge import merge
 from transactions.imports.progress import Progress
 from transactions.imports.rows import FileError, Options, Question, Reading
-from transactions.imports.staging import call_by_new_names, names_of, stage
+from transactions.imports.staging import call_by_new_names, names_of, settle_capitals, stage
 from transactions.imports.trial import Trial, made
 from transactions.models import ImportBatch, ImportLine, ImportMapping, Wallet
 
@@ -188,6 +188,7 @@ def _import(
         if batch.shown and Trial.of(cursor, batch.pk).digest != batch.shown:
             raise Differs
         _finish(batch, reading, counts, **_beside(cursor, batch))
+        settle_capitals(cursor, batch.pk)
         cursor.execute(
             "SELECT id FROM told_transaction WHERE known_id IS NULL AND network = ANY (%s)",
             [list(NETWORK_SLUGS)],

@@ -39,6 +39,7 @@ TABLES = """
     CREATE TEMP TABLE staged_wallet_name (wallet integer, line integer, name text) ON COMMIT DROP;
     CREATE TEMP TABLE staged_look (name text, colour text, description text) ON COMMIT DROP;
     CREATE TEMP TABLE called_anew (kind text, key text, name text, id bigint) ON COMMIT DROP;
+    CREATE TEMP TABLE written (kind text, name text, key text) ON COMMIT DROP;
 """
 COPY_LINES = "COPY staged_line FROM STDIN"
 COPY_MOVEMENTS = "COPY staged_movement FROM STDIN"
@@ -46,7 +47,16 @@ COPY_WALLETS = "COPY staged_wallet (number, family, address, name, slug, reason)
 COPY_WALLET_NAMES = "COPY staged_wallet_name FROM STDIN"
 COPY_LOOKS = "COPY staged_look FROM STDIN"
 # What the file calls it, whatever it is called by now.
-KEEP_NAMES = "UPDATE staged_wallet SET told = lower(name)"
+KEEP_NAMES = """
+    UPDATE staged_wallet SET told = lower(name);
+
+    INSERT INTO written
+    SELECT 'wallet', name, told FROM staged_wallet WHERE name <> ''
+    UNION SELECT 'label', told.name, lower(told.name)
+    FROM staged_line l, unnest(l.labels) told (name) WHERE l.reason IS NULL
+    UNION SELECT 'contact', contact, lower(contact)
+    FROM staged_line WHERE reason IS NULL AND contact <> '';
+"""
 ANALYZE = "ANALYZE staged_line; ANALYZE staged_movement; ANALYZE staged_wallet;"
 
 # What the names of a file are in the ledger, so that a renamed one is known when it is read again.
@@ -69,6 +79,27 @@ NAMES = {
     # Wallets that were there already, and had no name.
     "named": "SELECT name, id FROM named_wallet",
 }
+TABLES_OF_NAMES = {
+    "wallet": "transactions_wallet",
+    "label": "transactions_label",
+    "contact": "contacts_contact",
+}
+# Of capitals the alphabetically first count that any import wrote, unless a person named it.
+CAPITALS = """
+    UPDATE {table} known SET name = first.name FROM (
+        SELECT told.key, min(told.name COLLATE "C") AS name
+        FROM transactions_importbatch own, jsonb_each_text(own.names -> '{kind} as written')
+            mine (name, key)
+        JOIN transactions_importbatch b ON b.status = 'imported'
+        JOIN jsonb_each_text(b.names -> '{kind} as written') told (name, key) USING (key)
+        WHERE own.id = %(batch)s GROUP BY told.key
+    ) first
+    WHERE lower(known.name) = first.key AND known.name <> first.name AND known.version = 1
+        AND EXISTS (
+            SELECT FROM transactions_importbatch b
+            WHERE b.made @> jsonb_build_object('{kind}', jsonb_build_array(known.id))
+        );
+"""
 WALLETS_BY_NEW_NAMES = """
     WITH known AS (
         SELECT old.key, wallet.name FROM transactions_importbatch b,
@@ -131,14 +162,24 @@ def stage(
     Staging(cursor, reading.options.wallet, on_chunk or (lambda _: None)).add_all(reading.records)
 
 
-def names_of(cursor: CursorWrapper) -> dict[str, dict[str, int]]:
+def names_of(cursor: CursorWrapper) -> dict[str, dict[str, Any]]:
     """`wallet`, `label` and `contact` -> each name that the staged lines have, lower-case -> id;
-    `named` -> the name that a wallet got -> its id. Asked once they are merged."""
-    found = {}
+    `wallet as written`… -> each as it stands there -> lower-case; `named` -> the name that a wallet
+    got -> its id. Asked once they are merged."""
+    found: dict[str, dict[str, Any]] = {f"{kind} as written": {} for kind in TABLES_OF_NAMES}
     for kind, query in NAMES.items():
         cursor.execute(query)
         found[kind] = dict(cursor.fetchall())
+    cursor.execute("SELECT kind, name, key FROM written")
+    for kind, name, key in cursor.fetchall():
+        found[f"{kind} as written"][name] = key
     return found
+
+
+def settle_capitals(cursor: CursorWrapper, batch_id: int) -> None:
+    """Of the names of a batch that was just imported or taken back."""
+    for kind, table in TABLES_OF_NAMES.items():
+        run(cursor, {"batch": batch_id}, CAPITALS.format(kind=kind, table=table))
 
 
 def call_by_new_names(cursor: CursorWrapper, batch_id: int) -> None:
@@ -172,7 +213,7 @@ class Staging:
         self._copy(COPY_WALLETS, [wallet_cells(*found) for found in self.wallets.items()])
         self._copy(COPY_WALLET_NAMES, [(number, *one) for number, one in self.wallet_names.items()])
         self._copy(COPY_LOOKS, [(name, *look) for name, look in self.looks.items()])
-        self.cursor.execute(KEEP_NAMES)
+        run(self.cursor, {}, KEEP_NAMES)
         self.cursor.execute(ANALYZE)
 
     def _add_rejected(self, record: Rejected) -> None:

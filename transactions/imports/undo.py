@@ -24,7 +24,7 @@ from transactions.imports.merge import OTHER_TYPES, merge_once_more, wait_for_ot
 from transactions.imports.progress import UNDO
 from transactions.imports.rows import FileError
 from transactions.imports.scripts import run
-from transactions.imports.staging import call_by_new_names, names_of, stage
+from transactions.imports.staging import call_by_new_names, names_of, settle_capitals, stage
 from transactions.imports.trial import made
 from transactions.models import ImportBatch
 
@@ -281,6 +281,7 @@ def undo(
         run(cursor, {}, UNCOVERED, COVER, ADD_ENTRIES, OTHER_TYPES)
         for name in UNUSED:  # in an order in which none refers to one that is still there
             cursor.execute(UNUSED[name].format(made=MADE.format(name=name)))
+        settle_capitals(cursor, batch.pk)
     batch.status = ImportBatch.Status.UNDONE
     return plan
 
