@@ -124,10 +124,10 @@ def test_files_come_one_by_one_and_a_bad_one_stops_no_other(
     statement: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.csv"
-    broken.write_bytes(HEADER.encode() + b"2024-05-01 12:00 UTC,,,1,BTC\xe9\n")
+    broken.write_bytes(HEADER.encode() + b"2024-05-01 12:00 UTC,,,1,BTC\0\n")
     missing = tmp_path / "missing.csv"
     err, said = fail(broken, missing, tmp_path, statement, "--wallet", "Kraken")
-    assert f"{broken}: Line 2 is not UTF-8." in err
+    assert f"{broken}: Line 2 contains a NUL character." in err
     assert f"{missing}: No such file or directory." in err
     assert f"{tmp_path}: Is a directory." in err
     assert said == f"Nothing was imported from {broken}, {missing}, {tmp_path}."

@@ -30,7 +30,7 @@ from transactions.models import ImportBatch
 from txsite.freshness.middleware import snapshot
 
 SAMPLES = 5
-UPLOAD_OPTIONS = ("wallet", "network", "timezone")
+UPLOAD_OPTIONS = ("wallet", "network", "timezone", "encoding")
 TAKEN = (
     "There is another mapping of this name. Give this one a name of its own, or replace the "
     "other: files are read by this one from then on, and imports that are done keep theirs."
@@ -54,7 +54,7 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
     if not can_map(batch):
         raise Http404("There is nothing to say about this file's columns.")
     try:
-        table = open_any(stored(batch), batch.file_name)
+        table = open_any(stored(batch), batch.file_name, batch.options.get("encoding", ""))
     except FileError as problem:
         return render(request, "400.html", {"exception": str(problem)}, status=422)
     if request.method != "POST":

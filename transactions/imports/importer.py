@@ -21,8 +21,9 @@ from transactions.imports.examples import with_examples
 from transactions.imports.files import keep
 from transactions.imports.formats import open_table
 from transactions.imports.formats.accounts import AccountFile
+from transactions.imports.formats.encodings import UnknownEncoding
 from transactions.imports.formats.mapped import PREFIX, Mapping, formats_of, mapping_of
-from transactions.imports.formats.reader import header_of
+from transactions.imports.formats.reader import encoding_question, header_of
 from transactions.imports.labels import NETWORK_SLUGS, attach_to
 from transactions.imports.merge import merge
 from transactions.imports.progress import Progress
@@ -97,8 +98,13 @@ def import_batch(
 
     def read(cursor: CursorWrapper) -> Reading:
         show(0, 0)
-        reading = _reading(batch, file)
-        stage(cursor, reading, lambda lines: show(lines, file.tell()))
+        try:
+            reading = _reading(batch, file)
+            stage(cursor, reading, lambda lines: show(lines, file.tell()))
+        except UnknownEncoding:
+            if question := encoding_question(file):
+                raise Unanswered([remembered(question, batch.format)]) from None
+            raise
         call_by_new_names(cursor, batch.pk)
         return reading
 
@@ -155,6 +161,7 @@ def options_of(batch: ImportBatch) -> Options:
         wallet=named.address.value if named and named.address else wallet,
         network=said.get("network", ""),
         timezone=ZoneInfo(zone) if zone else None,
+        encoding=said.get("encoding", ""),
         date_order=said.get("date_order", ""),
         brought_at=batch.made_at.replace(microsecond=0),
     )
@@ -211,8 +218,9 @@ def said_by_import(cursor: CursorWrapper, batch: ImportBatch) -> Iterator[None]:
 
 
 def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
-    format_, table = open_table(file, batch.file_name, batch.format, mapped_formats(batch))
     options = options_of(batch)
+    mapped = mapped_formats(batch)
+    format_, table = open_table(file, batch.file_name, batch.format, mapped, options.encoding)
     questions = format_.questions(table, options)
     if questions:
         asked = [remembered(question, format_.name) for question in questions]
@@ -271,7 +279,11 @@ def remembered(question: Question, format_name: str) -> Question:
     """The question with what was answered for the last file of the kind, where that fits."""
     if question.suggestion:
         return question
-    imported = ImportBatch.objects.filter(format=format_name, status=ImportBatch.Status.IMPORTED)
+    imported = ImportBatch.objects.filter(status=ImportBatch.Status.IMPORTED)
+    if question.option == "encoding":  # by which the format is known
+        imported = imported.filter(options__has_key="encoding")
+    else:
+        imported = imported.filter(format=format_name)
     last = imported.order_by("-made_at").only("options", "names").first()
     answer = last.options.get(question.option, "") if last else ""
     if last and question.option == "wallet":
@@ -310,6 +322,7 @@ def _finish(batch: ImportBatch, reading: Reading, counts: dict[str, int], **fiel
             "network": options.network,
             "timezone": str(options.timezone or ""),
             "date_order": options.date_order,
+            **({"encoding": options.encoding} if options.encoding else {}),
             **_mapping(batch),
         },
         told=reading.told,

@@ -90,6 +90,7 @@ class Options:
     wallet: str = ""  # own address (normalised), or the name of an exchange account or HD wallet
     network: str = ""  # slug
     timezone: tzinfo | None = None
+    encoding: str = ""  # of a file that is neither UTF-8 nor UTF-16
     date_order: str = ""  # dmy or mdy, where a date such as 5/9/2017 does not say itself
     # When the file came: the time of what it shows as pending, however often it is read.
     brought_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
@@ -99,7 +100,7 @@ class Options:
 class Question:
     """Something a file lacks: the option it goes to, and the answers that fit the file."""
 
-    option: Literal["wallet", "network", "timezone", "date_order"]
+    option: Literal["wallet", "network", "timezone", "date_order", "encoding"]
     text: str
     choices: tuple[str, ...] = ()  # empty = free text
     suggestion: str = ""

@@ -348,8 +348,11 @@ def make_anew(cursor: CursorWrapper, batch: ImportBatch, shared: list[int]) -> N
             )
         file = stored(other)
         try:
-            format_, table = open_table(file, other.file_name, other.format, mapped_formats(other))
-            stage(cursor, format_.read(table, options_of(other)))
+            options, mapped = options_of(other), mapped_formats(other)
+            format_, table = open_table(
+                file, other.file_name, other.format, mapped, options.encoding
+            )
+            stage(cursor, format_.read(table, options))
         except FileError as problem:
             raise CannotUndo(
                 f"{other.file_name} told of some of these transactions too, and can no longer be "

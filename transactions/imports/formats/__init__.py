@@ -63,16 +63,20 @@ FORMATS: tuple[Format, ...] = (
 
 
 def open_table(
-    file: BinaryIO, file_name: str, format_name: str = "", mapped: tuple[Format, ...] = ()
+    file: BinaryIO,
+    file_name: str,
+    format_name: str = "",
+    mapped: tuple[Format, ...] = (),
+    encoding: str = "",
 ) -> tuple[Format, Table]:
     """The file's format, recognised by its columns, and the file opened as a table.
 
-    With `format_name` only that format is tried; `mapped` are those of a person's own mappings.
-    The file must be seekable and stays open; it
+    With `format_name` only that format is tried; `mapped` are those of a person's own mappings;
+    `encoding` is that of a file that does not tell it. The file must be seekable and stays open; it
     is read again from its beginning whenever its table is asked something. Raises FileError.
     """
     candidates = tuple(known for known in FORMATS + mapped if format_name in ("", known.name))
     if not candidates:
         names = ", ".join(known.name for known in FORMATS)
         raise FileError(f"There is no format '{format_name}'. Choose one of: {names}.")
-    return reader.open_table(file, file_name, candidates)
+    return reader.open_table(file, file_name, candidates, encoding)

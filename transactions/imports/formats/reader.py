@@ -1,7 +1,8 @@
 """Reads files of separated values: encoding, header, records and their lines.
 
-Nothing is guessed: a file is UTF-8 (or UTF-16 with its mark), its header is found by the names
-of known columns, and what breaks its structure raises `FileError` with the line.
+Nothing is guessed: a file is UTF-8 (or UTF-16 with its mark), or in the encoding that was said, its
+header is found by the names of known columns, and what breaks its structure raises `FileError` with
+the line.
 """
 
 import codecs
@@ -15,7 +16,8 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from transactions.imports.formats import json_table
 from transactions.imports.formats.cells import Unreadable, shown
-from transactions.imports.rows import FileError, Format, Rejected, Table, UnknownColumns
+from transactions.imports.formats.encodings import UnknownEncoding, is_utf8, question_of
+from transactions.imports.rows import FileError, Format, Question, Rejected, Table, UnknownColumns
 
 R = TypeVar("R")
 
@@ -61,11 +63,22 @@ def line_of(record: Record, columns: Sequence[str]) -> Line:
     return Line(zip(names, map(str.strip, record.cells), strict=True))
 
 
-def encoding_of(file: BinaryIO) -> str:
-    """UTF-16 where its byte order mark says so, else UTF-8 with or without one."""
+def encoding_of(file: BinaryIO, said: str) -> str:
+    """UTF-16 where its byte order mark says so, else UTF-8 with or without one; what was said
+    where it is neither."""
     file.seek(0)
     mark = file.read(2)
-    return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    return said if said and not is_utf8(file) else "utf-8-sig"
+
+
+def encoding_question(file: BinaryIO) -> Question | None:
+    """Which encoding the file is in, where nothing but a person can tell it."""
+    if encoding_of(file, "") == "utf-16" or json_table.is_json(file, "utf-8"):
+        return None
+    lines = enumerate(lines_of(file, "latin-1"), start=1)  # which has a character for each byte
+    return question_of((number, line.encode("latin-1")) for number, line in lines)
 
 
 def lines_of(file: BinaryIO, encoding: str) -> Generator[str, None, None]:
@@ -90,8 +103,8 @@ def lines_of(file: BinaryIO, encoding: str) -> Generator[str, None, None]:
                     "text: export it again as CSV in UTF-8."
                 )
             if not line.isascii() and _UNDECODABLE in line:
-                name = "UTF-16" if encoding == "utf-16" else "UTF-8"
-                raise FileError(
+                name = {"utf-16": "UTF-16", "utf-8-sig": "UTF-8"}.get(encoding, encoding)
+                raise UnknownEncoding(
                     f"Line {number} is not {name}. Save the file as UTF-8 (in a spreadsheet: "
                     "'CSV UTF-8') and import it again."
                 )
@@ -101,13 +114,15 @@ def lines_of(file: BinaryIO, encoding: str) -> Generator[str, None, None]:
             text.detach()  # else the file would be closed with it
 
 
-def open_table(file: BinaryIO, file_name: str, formats: Sequence[Format]) -> tuple[Format, Table]:
+def open_table(
+    file: BinaryIO, file_name: str, formats: Sequence[Format], said: str = ""
+) -> tuple[Format, Table]:
     """The one of `formats` whose header is in the file's first lines, and the file as its table.
 
     Raises FileError where there is none, where a column is named twice and where no record
-    follows. The file must be seekable.
+    follows. The file must be seekable. `said` is the encoding of one that does not tell it.
     """
-    encoding = encoding_of(file)
+    encoding = encoding_of(file, said)
     if json_table.is_json(file, encoding):
         table = json_table.open_json(file, file_name, encoding)
         for candidate in formats:
@@ -167,10 +182,10 @@ def _columns(line: str) -> list[str]:
     )
 
 
-def open_any(file: BinaryIO, file_name: str) -> Table:
+def open_any(file: BinaryIO, file_name: str, said: str = "") -> Table:
     """A file of an unknown kind as a table: its header is the longest of its first lines that is
     followed by lines of as many cells, which a text with another delimiter in it hardly is."""
-    encoding = encoding_of(file)
+    encoding = encoding_of(file, said)
     if json_table.is_json(file, encoding):
         raise FileError("A JSON file has no columns that could be mapped.")
     with closing(lines_of(file, encoding)) as lines:

@@ -17,6 +17,7 @@ from contacts.networks import NETWORKS
 from transactions.imports.examples import read_as
 from transactions.imports.files import stored
 from transactions.imports.formats import FORMATS
+from transactions.imports.formats.encodings import ENCODINGS
 from transactions.imports.formats.mapped import PREFIX, Mapping, mapping_of
 from transactions.imports.importer import (
     Unanswered,
@@ -29,7 +30,7 @@ from transactions.imports.progress import Progress
 from transactions.imports.rows import FileError, Question
 from transactions.models import ImportBatch, ImportLine
 
-OPTIONS = ("wallet", "network", "timezone", "date_order")
+OPTIONS = ("wallet", "network", "timezone", "date_order", "encoding")
 # What is told of each line, and how the others are counted.
 TOLD = (ImportLine.Outcome.CONFLICT, ImportLine.Outcome.REJECTED)
 TOLD_IF_DRY = (*TOLD, ImportLine.Outcome.ADDS, ImportLine.Outcome.CHANGED)
@@ -70,12 +71,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--date-order", default="", choices=["dmy", "mdy"], help="of dates such as 5/9/2017"
         )
+        parser.add_argument(
+            "--encoding", default="", choices=[*ENCODINGS], help="where it is neither UTF-8 nor -16"
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen")
         # An upload that is waiting, as the import page starts it.
         parser.add_argument("--batch", type=int, help=SUPPRESS)
 
     def handle(self, *args: Any, **said: Any) -> None:
-        self.options: dict[str, Any] = {name: said[name] for name in OPTIONS}
+        self.options: dict[str, Any] = {
+            name: said[name] for name in OPTIONS if said[name] or name != "encoding"
+        }
         self.format, self.is_dry_run = said["format"], said["dry_run"]
         self.mapping: Mapping | None = None
         self.replaces_mapping = said["replace_mapping"]
