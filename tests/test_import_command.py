@@ -66,6 +66,16 @@ def test_the_counts_are_printed(statement: Path) -> None:
     assert batch.finished_at
 
 
+def test_a_terminal_shows_the_steps(statement: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    run(statement, "--wallet", "Kraken")
+    shown = screen.getvalue()
+    assert "0 lines read, reading, 0%" in shown
+    assert "2 lines read, step 4 of 7: writing transactions" in shown
+    assert shown.endswith("\r\x1b[K")
+
+
 def test_the_second_time_everything_is_known(statement: Path) -> None:
     run(statement, "--wallet", "Kraken")
     out, _ = run(statement, "--wallet", "Kraken")

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 
 import dj_database_url
@@ -27,9 +27,10 @@ from factories import make_batch, make_transaction, make_user
 from files import ALICE, sample
 
 from transactions import import_forms
-from transactions.imports import importer, process
+from transactions.imports import importer, process, progress
 from transactions.imports.files import stored
 from transactions.imports.importer import Unanswered, import_batch, new_batch
+from transactions.imports.progress import READING, SHARES, Course, Progress, Step
 from transactions.imports.rows import FileError
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 
@@ -674,11 +675,63 @@ def test_a_running_import_shows_how_far_it_is(other: CursorWrapper) -> None:
     other.execute(f"SET application_name = 'txsite import {batch.pk}: 250 of 1000, 42 lines'")
     ImportBatch.objects.update(made_at=timezone.now() - timedelta(seconds=10))
     page = client_of("Editors").get(batch.get_absolute_url()).content.decode()
-    assert re.search(r"42 lines read, about 3[0-9] seconds to the end of the file\.", page)
-    assert '<progress max="1000" value="250"' in page
+    # A quarter of reading, which takes 18 of 100 seconds.
+    assert re.search(r"42 lines read, about 21[0-9] seconds left\.", page)
+    assert '<progress max="100" value="4.5"' in page
     assert "data-poll" in page
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
     assert "Cancel the import" in page
+
+
+def test_an_import_that_is_saved_shows_its_step_and_the_time_left(other: CursorWrapper) -> None:
+    batch = make_batch(status="running")
+    until = round(time()) + 30
+    other.execute(f"SET application_name = 'txsite import {batch.pk}: step 5, 42 lines, {until}'")
+    page = client_of("Editors").get(batch.get_absolute_url())
+    assert re.search(
+        r"Saving Step 5 of 7: writing movements\. 42 lines read, about (29|30) seconds left\.",
+        text(page),
+    )
+    assert '<progress max="100" value="57.0"' in page.content.decode()
+    other.execute(f"SET application_name = 'txsite import {batch.pk}: step 1, 42 lines, 0'")
+    page = client_of("Editors").get(batch.get_absolute_url())
+    assert "Step 1 of 7: waiting for other imports. 42 lines read. Nothing" in text(page)
+
+
+def test_steps_are_shown_one_after_the_other(db: None) -> None:
+    shown: list[Progress] = []
+    batch = another(GOOD)
+    import_batch(batch, BytesIO(GOOD), shown.append)
+    assert [one.step for one in shown] == [None, None, *Step]
+    assert [one.done for one in shown] == sorted(one.done for one in shown)
+    assert {one.lines for one in shown[1:]} == {1}
+    assert all(Progress.named(one.name) == one for one in shown if one.step)
+    assert sum(SHARES.values()) + READING == 100
+
+
+def test_waiting_for_others_is_not_counted_as_work(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr(progress.time, "time", lambda: now)
+    shown: list[Progress] = []
+    course = Course(make_batch(size=100), shown.append)
+    course.begin()
+    now += 18
+    course.read(5, 100)
+    course.step(Step.WAITING)
+    now += 500
+    course.step(Step.FINDING)
+    assert [one.until for one in shown] == [0, 1100, 0, 1600]
+
+
+def test_the_name_of_a_connection_is_not_cut() -> None:
+    for step in (None, Step.CHECKING):
+        size = 2**30 if step is None else 0
+        shown = Progress(999_999, size, size, 10_000_000, step, 2**33 if step else 0)
+        assert len(shown.name) < 64
+        assert Progress.named(shown.name) == shown
 
 
 def test_an_import_without_a_process_has_stopped(other: CursorWrapper) -> None:

@@ -33,7 +33,7 @@ from transactions.imports.formats.generic import GENERIC, without_numbers
 from transactions.imports.formats.mapped import DECIMALS, FIELDS, PREFIX
 from transactions.imports.importer import CANCELLED, new_batch
 from transactions.imports.process import Running
-from transactions.imports.progress import Progress
+from transactions.imports.progress import Progress, Step
 from transactions.imports.undo import NOT_TAKEN_BACK, ask_for_undo, give_up, plan_of
 from transactions.models import ImportBatch, ImportLine, Transaction, Wallet
 from txsite.freshness.middleware import snapshot
@@ -139,6 +139,7 @@ def show_batch(
             "state": state,
             "is_running": state in ("running", "starting", "undoing"),
             "progress": running.get(batch.pk),
+            "steps": len(Step),
             "seconds_left": seconds_left(batch, running.get(batch.pk)),
             "can_begin": can_begin(batch, state) and not batch.is_unknown,
             "can_map": can_map(batch),
@@ -161,11 +162,11 @@ def show_batch(
 
 
 def seconds_left(batch: ImportBatch, now: Progress | None) -> int | None:
-    """How long reading will take yet, at the pace so far; saving takes about as long again."""
-    if now is None or not now.read or now.is_all_read:
-        return None
+    """How long it will take yet, at the pace so far."""
+    if now is None or now.step or not now.read:
+        return now.seconds_left if now else None
     elapsed = (timezone.now() - batch.made_at).total_seconds()
-    return round(elapsed * (now.size - now.read) / now.read)
+    return round(elapsed * (100 - now.done) / now.done)
 
 
 def lines_of(batch: ImportBatch, asked: dict[str, Any]) -> dict[str, Any]:

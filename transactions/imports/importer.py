@@ -26,7 +26,7 @@ from transactions.imports.formats.mapped import PREFIX, Mapping, formats_of, map
 from transactions.imports.formats.reader import encoding_question, header_of
 from transactions.imports.labels import NETWORK_SLUGS, attach_to
 from transactions.imports.merge import merge
-from transactions.imports.progress import Progress
+from transactions.imports.progress import Course, Progress, Step
 from transactions.imports.rows import FileError, Options, Question, Reading
 from transactions.imports.staging import call_by_new_names, names_of, settle_capitals, stage
 from transactions.imports.trial import Trial, made
@@ -90,17 +90,13 @@ def import_batch(
     the batch is then failed, or waits with its questions.
     """
 
-    def show(lines: int, read: int) -> None:
-        state = Progress(batch.pk, min(read, batch.size), batch.size, lines)
-        progress.show(state)
-        if on_progress:
-            on_progress(state)
+    course = Course(batch, on_progress)
 
     def read(cursor: CursorWrapper) -> Reading:
-        show(0, 0)
+        course.begin()
         try:
             reading = _reading(batch, file)
-            stage(cursor, reading, lambda lines: show(lines, file.tell()))
+            stage(cursor, reading, lambda lines: course.read(lines, file.tell()))
         except UnknownEncoding:
             if question := encoding_question(file):
                 raise Unanswered([remembered(question, batch.format)]) from None
@@ -108,25 +104,29 @@ def import_batch(
         call_by_new_names(cursor, batch.pk)
         return reading
 
-    import_staged(batch, read)
+    import_staged(batch, read, course.step)
 
 
-def import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> None:
+def import_staged(
+    batch: ImportBatch,
+    read: Callable[[CursorWrapper], Reading],
+    on_step: Callable[[Step], None] | None = None,
+) -> None:
     """Imports what `read` stages, once more where others came in between.
 
     Raises what `import_batch` does.
     """
     with progress.at_work(batch):
-        _import_staged(batch, read)
+        _import_staged(batch, read, on_step)
 
 
-def _import_staged(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> None:
+def _import_staged(batch: ImportBatch, *how: Any) -> None:
     try:
         try:
-            _attempt(batch, read)
+            _attempt(batch, *how)
         except Differs:
             _change(batch, is_confirmed=False, shown="", error=CHANGED_MEANWHILE)
-            _attempt(batch, read)
+            _attempt(batch, *how)
     except Unanswered as unanswered:
         questions = [asdict(question) for question in unanswered.questions]
         options = batch.options | {"questions": questions}
@@ -171,11 +171,11 @@ def _wallet_named(name: str) -> Wallet | None:
     return Wallet.objects.named(name).select_related("address").first() if name else None
 
 
-def _attempt(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> None:
+def _attempt(batch: ImportBatch, *how: Any) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                _import(batch, cursor, read)
+                _import(batch, cursor, *how)
             return
         except (IntegrityError, OperationalError) as problem:
             if attempt == ATTEMPTS or getattr(problem.__cause__, "sqlstate", "") not in MEANWHILE:
@@ -183,15 +183,18 @@ def _attempt(batch: ImportBatch, read: Callable[[CursorWrapper], Reading]) -> No
 
 
 def _import(
-    batch: ImportBatch, cursor: CursorWrapper, read: Callable[[CursorWrapper], Reading]
+    batch: ImportBatch,
+    cursor: CursorWrapper,
+    read: Callable[[CursorWrapper], Reading],
+    on_step: Callable[[Step], None] | None,
 ) -> None:
     with said_by_import(cursor, batch):
         reading = read(cursor)
         cursor.execute("DELETE FROM transactions_importline WHERE batch_id = %s", [batch.pk])
         if not batch.is_confirmed:
-            _try(batch, cursor, reading)
+            _try(batch, cursor, reading, on_step)
             return
-        counts = merge(cursor, batch.pk)
+        counts = merge(cursor, batch.pk, on_step=on_step)
         if batch.shown and Trial.of(cursor, batch.pk).digest != batch.shown:
             raise Differs
         _finish(batch, reading, counts, **_beside(cursor, batch))
@@ -229,11 +232,16 @@ def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
     return format_.read(table, options)
 
 
-def _try(batch: ImportBatch, cursor: CursorWrapper, reading: Reading) -> None:
+def _try(
+    batch: ImportBatch,
+    cursor: CursorWrapper,
+    reading: Reading,
+    on_step: Callable[[Step], None] | None,
+) -> None:
     """Merges, keeps what that did to each line, and takes the rest back."""
     with TemporaryFile() as kept:
         before = transaction.savepoint()
-        counts = merge(cursor, batch.pk, is_trial=True)
+        counts = merge(cursor, batch.pk, is_trial=True, on_step=on_step)
         trial = Trial.of(cursor, batch.pk)
         trial.keep_lines(cursor, kept)
         transaction.savepoint_rollback(before)

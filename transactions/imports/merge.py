@@ -9,7 +9,7 @@ People's edits wait for none of it: rows that exist are locked only where they r
 and last of all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
@@ -26,9 +26,11 @@ from transactions.imports.entries import (
 )
 from transactions.imports.fiat import FIAT_CODES
 from transactions.imports.labels import notes_that_waited, waiting_for_new
+from transactions.imports.progress import Step
 from transactions.imports.scripts import run
 from transactions.models import FIAT, MAX_DECIMALS, MAX_INTEGER_DIGITS, Status, TransactionType
 
+OnStep = Callable[[Step], None]
 # Any number, the same in every process of this project.
 IMPORT_LOCK = 7_290_131
 STATUSES_BY_RANK = [Status.PENDING, Status.OK, Status.FAILED]
@@ -786,16 +788,26 @@ COUNTS = """
 """
 
 
-def merge(cursor: CursorWrapper, batch_id: int, *, is_trial: bool = False) -> dict[str, int]:
+def merge(
+    cursor: CursorWrapper, batch_id: int, *, is_trial: bool = False, on_step: OnStep | None = None
+) -> dict[str, int]:
     """Merges the staged tables into the ledger; how many lines had which outcome.
 
     Waits for other imports, so that each sees what those before it made. Where it is only tried,
-    and taken back by who calls, no row is changed that people may be editing.
+    and taken back by who calls, no row is changed that people may be editing. `on_step` is called
+    as each step begins.
     """
     parameters = PARAMETERS | {"batch": batch_id}
-    compare(cursor, parameters)
+    on_step = on_step or ignored
+    compare(cursor, parameters, on_step)
     cursor.executemany(TELL_WAITING, waiting_for_new(cursor))
-    run(cursor, parameters, ADD_TRANSACTIONS, ADD_ENTRIES, ADD_LINES)
+    on_step(Step.TRANSACTIONS)
+    run(cursor, parameters, ADD_TRANSACTIONS)
+    on_step(Step.MOVEMENTS)
+    run(cursor, parameters, ADD_ENTRIES)
+    on_step(Step.LINES)
+    run(cursor, parameters, ADD_LINES)
+    on_step(Step.CHECKING)
     cursor.execute(COUNTS, parameters)
     counts = dict(cursor.fetchall())
     if not is_trial:
@@ -806,20 +818,28 @@ def merge(cursor: CursorWrapper, batch_id: int, *, is_trial: bool = False) -> di
 
 def merge_once_more(cursor: CursorWrapper) -> None:
     """Merges staged lines that have been told of before, and whose outcome is known."""
-    compare(cursor, PARAMETERS)
+    compare(cursor, PARAMETERS, ignored)
     run(cursor, PARAMETERS, ADD_TRANSACTIONS, ADD_ENTRIES)
     check_foreign_keys(cursor)
     run(cursor, PARAMETERS, CHANGE_TRANSACTIONS, OTHER_TYPES, REPLACED_CONTACTS)
 
 
-def compare(cursor: CursorWrapper, parameters: dict[str, Any]) -> None:
+def ignored(step: Step) -> None:
+    pass
+
+
+def compare(cursor: CursorWrapper, parameters: dict[str, Any], on_step: OnStep) -> None:
     """What the staged tables tell, beside what the ledger has; makes what they refer to."""
+    on_step(Step.WAITING)
     wait_for_others(cursor)
+    on_step(Step.FINDING)
     run(cursor, parameters, REFUSE_LINES, REFUSE_MOVEMENTS, MADE, NAME_WALLETS, ADD_WALLETS)
     run(cursor, parameters, TOLD_MOVEMENTS)
     run(cursor, parameters, ADD_ASSETS, ADD_ADDRESSES, TOLD_LINES, PLAIN_TYPES, RECORD_NOTES)
     cursor.executemany(ADD_RECORD_NOTE, notes_that_waited(cursor, KNOWN))
-    run(cursor, parameters, TOLD_TRANSACTIONS, TOLD_FEES, TOLD_ENTRIES, MIXED, COVER, TOLD_TYPES)
+    run(cursor, parameters, TOLD_TRANSACTIONS)
+    on_step(Step.COMPARING)
+    run(cursor, parameters, TOLD_FEES, TOLD_ENTRIES, MIXED, COVER, TOLD_TYPES)
     run(cursor, parameters, ADD_LABELS, ADD_CONTACTS)
     run(cursor, parameters, ENTRY_CHANGES, *field_changes())
     run(cursor, parameters, WALLET_NAME_CHANGES, NOT_TAKEN)

@@ -26,7 +26,7 @@ from transactions.imports.importer import (
     keep_mapping,
     new_batch,
 )
-from transactions.imports.progress import Progress
+from transactions.imports.progress import Progress, Step
 from transactions.imports.rows import FileError, Question
 from transactions.models import ImportBatch, ImportLine
 
@@ -196,9 +196,13 @@ class Command(BaseCommand):
             self.tell(batch, path)
 
     def show(self, progress: Progress) -> None:
-        percent = 100 * progress.read // max(progress.size, 1)
-        what = "saving" if progress.read == progress.size else f"reading, {percent}%"
-        print(f"\r\x1b[K{progress.lines:,} lines, {what}", end="", file=sys.stderr, flush=True)
+        what = f"reading, {100 * progress.read // max(progress.size, 1)}%"
+        if step := progress.step:
+            what = f"step {step.value} of {len(Step)}: {step.text}"
+        left = progress.seconds_left
+        about = f", about {left:,} s left" if left else ""
+        line = f"{progress.lines:,} lines read, {what}{about}"
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
     def tell(self, batch: ImportBatch, path: str) -> None:
         """The counts, and every line that was not taken, also where that is all of them.
