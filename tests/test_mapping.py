@@ -15,6 +15,7 @@ from django.test import Client
 from factories import make_user
 
 from transactions.imports.formats import cells
+from transactions.imports.formats.mapped import FIELDS
 from transactions.imports.formats.reader import open_any
 from transactions.imports.importer import import_batch, new_batch
 from transactions.imports.rows import FileError
@@ -226,7 +227,11 @@ def test_page_shows_samples_as_they_would_be_read_and_reads_the_file(client: Cli
         409,
         True,
     )
-    assert ImportMapping.objects.get().mapping == MAPPING | {"date_order": "", "currency": ""}
+    assert ImportMapping.objects.get().mapping == MAPPING | {
+        "date_order": "",
+        "currency": "",
+        "network": "",
+    }
     assert client.post(url, form | {"replace": "on"}).status_code == 303
     assert ended(second.pk).changed == 2
     client.post(f"{second.get_absolute_url()}cancel/")
@@ -385,3 +390,200 @@ def test_received_amount_that_is_negative_and_a_sign_of_another_currency_are_rej
     assert moved() == [("", ["5"])]
     assert "Line 2: In '-5' was received, and is negative." in out.getvalue()
     assert "Line 3: In '$5' is in another currency than EUR." in out.getvalue()
+
+
+ME, SHOP = "0x" + "a1" * 20, "0x" + "b2" * 20
+TXID = "0x" + "0c" * 32
+WALLET = {
+    "date": "Day",
+    "amount": "Sum",
+    "way": "Way",
+    "currency": "Unit",
+    "fee_amount": "Gas",
+    "fee_currency": "Paid in",
+    "type": "Kind",
+    "status": "State",
+    "txid": "Hash",
+    "network": "Chain",
+    "block": "Block",
+    "counterparty": "Other",
+    "contact": "Who",
+    "id": "Ref",
+    "note": "Text",
+    "labels": "Tags",
+}
+
+
+def brought(tmp_path: Path, said: dict[str, Any], lines: list[dict[str, str]], *more: str) -> str:
+    """Imports lines of our names of cells by a mapping of all columns; what the command told."""
+    columns = WALLET | said.get("columns", {})
+    header = [*columns.values()]
+    rows = [";".join(line.get(name, "") for name in columns) for line in lines]
+    (tmp_path / "t.csv").write_text("\n".join([";".join(header), *rows, ""]))
+    (tmp_path / "m.json").write_text(json.dumps({"name": "T", **said, "columns": columns}))
+    out = StringIO()
+    command = ["import_transactions", str(tmp_path / "t.csv")]
+    said_ = ["--mapping", str(tmp_path / "m.json"), "--timezone", "UTC", *more]
+    call_command(*command, *said_, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+SENT = {"date": "2024-01-31 10:00", "amount": "1.5", "way": "Sent", "currency": "ETH"}
+SENT |= {"fee_amount": "0.01", "fee_currency": "ETH", "status": "Completed", "type": "Rent"}
+SENT |= {"txid": TXID.upper().replace("X", "x"), "network": "Ethereum", "block": "19000000"}
+SENT |= {"counterparty": SHOP, "contact": "Bob", "note": "May", "labels": "Home", "id": "7"}
+
+
+@pytest.mark.django_db
+def test_line_with_a_hash_and_a_network_is_the_transaction_that_others_know(
+    tmp_path: Path,
+) -> None:
+    header = "Date,Sent Amount,Sent Currency,Fee Amount,Fee Currency,TxHash,Network,Counterparty"
+    (tmp_path / "g.csv").write_text(
+        f"{header}\n2024-01-31 10:00,1.5,ETH,0.01,ETH,{TXID},ethereum,{SHOP}\n"
+    )
+    told = brought(tmp_path, {}, [SENT], "--wallet", ME)
+    assert "1 new" in told
+    [made] = Transaction.objects.all()
+    assert (made.network, made.txid, made.block, made.status) == ("ethereum", TXID, 19000000, "ok")
+    assert (made.note, made.contact and made.contact.name) == ("May", "Bob")
+    assert sorted(made.labels.values_list("name", flat=True)) == ["Home", "Rent"]
+    assert [
+        (one.kind, f"{one.amount:f}", one.asset.symbol, one.counterparty and one.counterparty.value)
+        for one in made.entries.order_by("amount")
+    ] == [("transfer", "-1.5", "ETH", SHOP), ("fee", "-0.01", "ETH", None)]
+    out = StringIO()
+    call_command("import_transactions", str(tmp_path / "g.csv"), "--wallet", ME, stdout=out)
+    assert "0 new, 1 known" in out.getvalue()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("said", ["in the mapping", "of the file", "nowhere"])
+def test_network_that_no_column_tells_is_said_or_the_hash_is_an_id(
+    tmp_path: Path, said: str
+) -> None:
+    line = SENT | {"network": "", "id": "", "counterparty": SHOP, "note": ""}
+    mapping = {"network": "polygon"} if said == "in the mapping" else {}
+    option = ["--network", "polygon"] if said == "of the file" else []
+    brought(tmp_path, mapping, [line], "--wallet", "Mine", *option)
+    [made] = Transaction.objects.all()
+    if said == "nowhere":
+        assert (made.network, made.external_id) == (None, line["txid"])
+        assert made.note == f"address {SHOP}"
+    else:
+        assert (made.network, made.txid, made.note) == ("polygon", TXID, "")
+        assert ImportBatch.objects.get().options["network"] == (option[1:] or [""])[0]
+
+
+@pytest.mark.django_db
+def test_failed_transaction_moves_its_fee_alone_and_a_call_nothing(tmp_path: Path) -> None:
+    call = SENT | {"amount": "0", "fee_amount": "", "txid": "0x" + "0d" * 32}
+    told = brought(tmp_path, {}, [SENT | {"status": "Reverted"}, call], "--wallet", ME)
+    assert "2 new" in told
+    assert [(one.status, f"{one.block}") for one in Transaction.objects.order_by("txid")] == [
+        ("failed", "19000000"),
+        ("ok", "19000000"),
+    ]
+    assert [amounts for _, amounts in moved()] == [["-0.01", "0"], ["0"]]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ({"way": "sideways"}, "Way 'sideways' tells no way. Write in or out."),
+        ({"amount": "-1", "way": "in"}, "Sum '-1' has a minus, and Way 'in' came in."),
+        ({"status": "odd"}, "State 'odd' is not known. Write ok, failed or pending."),
+        ({"network": "Narnia"}, "Chain 'Narnia' is not a network that is known. Write one of: "),
+        ({"block": "1.5"}, "Block '1.5' is not a block's number. Write digits alone."),
+        ({"counterparty": "Bob"}, "Other 'Bob': "),
+        ({"txid": "0x12"}, "Hash '0x12' has 4 characters instead of 66."),
+    ],
+)
+def test_cell_that_cannot_be_read_names_its_column_and_the_remedy(
+    tmp_path: Path, cell: dict[str, str], told: str
+) -> None:
+    with pytest.raises(CommandError):
+        brought(tmp_path, {}, [SENT | cell], "--wallet", ME)
+    [line] = ImportBatch.objects.get().lines.all()
+    assert line.detail.startswith(told)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("type_", ["Withdrawal", "Sent", "Auszahlung"])
+def test_amount_without_a_sign_is_not_read_against_its_type(tmp_path: Path, type_: str) -> None:
+    (tmp_path / "t.csv").write_text(f"Day,Sum,Unit,Kind\n2024-01-31,5,BTC,{type_}\n")
+    columns = {"date": "Day", "amount": "Sum", "currency": "Unit", "type": "Kind"}
+    (tmp_path / "m.json").write_text(json.dumps({"name": "T", "columns": columns}))
+    command = ["import_transactions", str(tmp_path / "t.csv"), "--mapping"]
+    with pytest.raises(CommandError):
+        call_command(
+            *command,
+            str(tmp_path / "m.json"),
+            *("--timezone", "UTC", "--wallet", "Bank"),
+            stdout=StringIO(),
+            stderr=StringIO(),
+        )
+    [rejected] = ImportBatch.objects.get().lines.all()
+    assert f"Sum '5' has no minus, and Kind '{type_}' went out." in rejected.detail
+
+
+def waiting(content: str, name: str = "table.csv", **options: str) -> ImportBatch:
+    """An upload of columns that nobody knows."""
+    file = BytesIO(content.encode())
+    batch = new_batch(file, name, options=options, is_confirmed=False)
+    with pytest.raises(FileError):
+        import_batch(batch, file)
+    return batch
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            "Buchungstag;Uhrzeit;Empfänger;Verwendungszweck;Betrag;Währung;Gebühr\n"
+            "31.01.2024;10:30;Bob;Miete;-1.234,56;EUR;0,50\n",
+            ["2024-01-31 10:30:00", "-1234.56 EUR, fee -0.5 EUR", "Bob", "Miete"],
+        ),
+        (
+            "Date (UTC),Type,Amount,Asset,Tx Hash,Chain,Address,Network fee,Fee asset,Status\n"
+            f"2024-01-31 10:00,Sell,1.5,ETH,{TXID},ERC20,{SHOP},0.01,ETH,Success\n",
+            ["-1.5 ETH, fee -0.01 ETH", "trade", "ethereum", "0x0c0c…0c0c", "0xb2b2…b2b2"],
+        ),
+        (
+            "Time,Sent,Sent currency,Received,Received currency,Tag,Id\n"
+            "2024-01-31 10:00,100,EUR,0.01,BTC,Fun,a-7\n",
+            ["-100 EUR, 0.01 BTC", "Fun", "a-7"],
+        ),
+    ],
+)
+def test_columns_are_guessed_and_the_first_lines_shown_by_them_at_once(
+    client: Client, content: str, told: list[str]
+) -> None:
+    client.force_login(make_user("Editors"))
+    batch = waiting(content, "Some table.csv")
+    page = client.get(f"{batch.get_absolute_url()}columns/").content.decode()
+    assert 'value="Some table"' in page
+    sample = page.partition("Read that way</h2>")[2]
+    assert [one for one in told if f"<bdi>{one}</bdi>" not in sample] == []
+
+
+@pytest.mark.django_db
+def test_network_that_was_chosen_for_the_file_is_offered_and_can_be_chosen_otherwise(
+    client: Client,
+) -> None:
+    client.force_login(make_user("Editors"))
+    batch = waiting(f"Date,Amount,Asset,Txid\n2024-01-31 10:00,1,POL,{TXID}\n", network="base")
+    url = f"{batch.get_absolute_url()}columns/"
+    assert '<option value="base" selected>' in client.get(url).content.decode()
+    form = {"name": "T", "column date": "Date", "column amount": "Amount", "network": "polygon"}
+    form |= {"column currency": "Asset", "column txid": "Txid"}
+    shown = client.post(url, form | {"show": ""}).content.decode()
+    assert "<bdi>polygon</bdi>" in shown.partition("Read that way</h2>")[2]
+    assert client.post(url, form | {"network": "narnia"}).status_code == 422
+
+
+def test_fields_of_a_mapping_are_told() -> None:
+    told = (Path(__file__).parent.parent / "docs" / "imports.md").read_text()
+    assert [name for name in FIELDS if f"`{name}`" not in told] == []

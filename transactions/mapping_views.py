@@ -1,8 +1,11 @@
 """The page that says what the columns of an unknown table are, and shows it read that way."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -11,19 +14,25 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods
 
+from contacts.addresses import shorten
+from contacts.networks import NETWORKS
 from contacts.views import SeeOther
 from transactions.import_views import begin, can_map, run_again, with_content
 from transactions.imports.files import stored
+from transactions.imports.formats.accounts import marks_of
 from transactions.imports.formats.mapped import (
     DATE_ORDERS,
     DECIMALS,
     FIELDS,
+    IN,
+    OUT,
+    PAIRS,
     PREFIX,
     Mapping,
     format_of,
     mapping_of,
 )
-from transactions.imports.formats.reader import Record, open_any, records
+from transactions.imports.formats.reader import Record, line_of, open_any, records
 from transactions.imports.importer import is_taken, keep_mapping, options_of
 from transactions.imports.rows import FileError, Rejected, Row, Table
 from transactions.models import ImportBatch
@@ -35,15 +44,40 @@ TAKEN = (
     "There is another mapping of this name. Give this one a name of its own, or replace the "
     "other: files are read by this one from then on, and imports that are done keep theirs."
 )
+# What tables call them, in small letters and without what stands in brackets.
 GUESSES = {
-    "date": ("date", "day", "time", "datum", "timestamp"),
-    "amount": ("amount", "value", "sum", "betrag", "quantity"),
-    "currency": ("currency", "asset", "coin", "unit"),
-    "fee_amount": ("fee",),
-    "id": ("txid", "hash", "id", "reference"),
-    "note": ("note", "description", "comment", "memo"),
-    "labels": ("label", "labels", "tag"),
+    "date": "date, day, datetime, date time, date and time, timestamp, created, created at, "
+    "transaction date, datum, zeitpunkt, buchungstag, buchungsdatum",
+    "clock": "time, time of day, uhrzeit, zeit",
+    "amount": "amount, value, sum, quantity, net amount, change, betrag, menge, umsatz, anzahl",
+    "way": "way, direction, side, in out, debit credit, richtung, soll haben",
+    "currency": "currency, asset, coin, unit, symbol, token, ticker, amount currency, währung",
+    "sent_amount": "sent, sent amount, amount sent, out, outgoing, outgoing amount, amount out, "
+    "debit, paid out, ausgang, soll, gesendet",
+    "sent_currency": "sent currency, currency sent, sent asset, outgoing asset, currency out",
+    "received_amount": "received, received amount, amount received, in, incoming, "
+    "incoming amount, amount in, credit, paid in, eingang, haben, erhalten",
+    "received_currency": "received currency, currency received, received asset, incoming asset, "
+    "currency in",
+    "fee_amount": "fee, fees, fee amount, network fee, transaction fee, tx fee, txn fee, gas fee, "
+    "commission, costs, gebühr, gebühren, kosten, entgelt",
+    "fee_currency": "fee currency, currency fee, fee asset, fee coin, fee unit",
+    "type": "type, transaction type, kind, operation, art, typ, buchungsart, vorgang",
+    "status": "status, state",
+    "txid": "txid, tx id, hash, txhash, tx hash, txn hash, transaction hash, transaktionshash",
+    "network": "network, chain, blockchain, netzwerk",
+    "block": "block, block number, blocknumber, block no, blockno, block height, height",
+    "counterparty": "counterparty, address, recipient address, destination address, "
+    "counterparty address, other address, to address, adresse",
+    "contact": "contact, payee, recipient, merchant, who, kontakt, empfänger, auftraggeber "
+    "empfänger, begünstigter zahlungspflichtiger, name zahlungsbeteiligter",
+    "id": "id, reference, ref, transaction id, order id, trade id, referenz",
+    "note": "note, notes, description, comment, memo, details, text, remark, remarks, message, "
+    "verwendungszweck, buchungstext, beschreibung, notiz, bemerkung, kommentar",
+    "labels": "label, labels, tag, tags, category, kategorie",
+    "wallet": "wallet, account, portfolio, konto",
 }
+MEANT = {word: name for name, words in GUESSES.items() for word in words.split(", ")}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -55,10 +89,11 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404("There is nothing to say about this file's columns.")
     try:
         table = open_any(stored(batch), batch.file_name, batch.options.get("encoding", ""))
+        first = used(batch) or guessed(batch, table)
     except FileError as problem:
         return render(request, "400.html", {"exception": str(problem)}, status=422)
     if request.method != "POST":
-        return show(request, batch, table, used(batch) or guessed(table), [])
+        return show(request, batch, table, first, [])
     mapping = asked(request, table)
     problems = mapping.problems()
     if problems or "show" in request.POST:
@@ -69,6 +104,7 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
         keep_mapping(mapping)
         again = ImportBatch.objects.filter(pk=pk, status=batch.status, made_at=batch.made_at)
         options = {name: said for name, said in batch.options.items() if name in UPLOAD_OPTIONS}
+        options["network"] = ""  # which the mapping says from now on
         name = f"{PREFIX}{mapping.name}"
         is_running = run_again(again, format=name, options=options, is_confirmed=False)
     if is_running:
@@ -91,17 +127,50 @@ def asked(request: HttpRequest, table: Table) -> Mapping:
         request.POST.get("decimal", "."),
         request.POST.get("date_order", ""),
         request.POST.get("currency", "").strip(),
+        request.POST.get("network", ""),
     )
 
 
-def guessed(table: Table) -> Mapping:
-    """The columns that are called as we would call them."""
+def guessed(batch: ImportBatch, table: Table) -> Mapping:
+    """What the columns' names and the first lines seem to say; FileError where the file breaks off
+    there."""
+    found = called(table.header)
+    lines = [line_of(one, table.header) for one in first_of(table)]
+    amounts = [line[found[name].casefold()] for name in PAIRS if name in found for line in lines]
+    if "type" in found and not any("-" in one for one in amounts):
+        types = {line[found["type"].casefold()].casefold() for line in lines}
+        if types <= IN | OUT:
+            found.setdefault("way", found["type"])
+    marks = marks_of(re.sub(r"^\D+|\D+$", "", amount) for amount in amounts)
+    return Mapping(
+        Path(batch.file_name).stem[:50],
+        table.header,
+        found,
+        decimal="," if marks.has_commas and not marks.has_points else ".",
+        network=batch.options.get("network", ""),
+    )
+
+
+def called(header: Iterable[str]) -> dict[str, str]:
+    """Our fields, and the columns that are called as people call them."""
     found: dict[str, str] = {}
-    for name, words in GUESSES.items():
-        for column in table.header:
-            if column.casefold() in words and column not in found.values():
-                found.setdefault(name, column)
-    return Mapping("", table.header, found)
+    for column in header:
+        words = re.sub(r"\(.*?\)", " ", column.casefold()).replace("_", " ")
+        if name := MEANT.get(" ".join(re.findall(r"\w+", words))):
+            found.setdefault(name, column)
+    if "clock" in found and "date" not in found:
+        found["date"] = found.pop("clock")
+    # A column of the only currency is that of every amount.
+    for name in PAIRS:
+        if name in found and "currency" in found:
+            found.setdefault(name.replace("amount", "currency"), found["currency"])
+    if "amount" not in found:
+        found.pop("currency", None)
+    return found
+
+
+def first_of(table: Table) -> list[Record]:
+    return [one for one in islice(records(table), SAMPLES) if isinstance(one, Record)]
 
 
 def show(
@@ -115,11 +184,12 @@ def show(
 ) -> HttpResponse:
     with snapshot(request):
         try:
-            first = [one for one in islice(records(table), SAMPLES) if isinstance(one, Record)]
-            as_read = read(batch, table, mapping) if not mapping.problems() else []
+            first = first_of(table)
+            found = read(batch, table, mapping) if not mapping.problems() else []
         except FileError as problem:  # the file breaks off further down
-            first, as_read, status = [], [], 422
+            first, found, status = [], [], 422
             problems = [*problems, str(problem)]
+        titles, as_read = sample(found)
         context = {
             "batch": batch,
             "header": table.header,
@@ -128,14 +198,16 @@ def show(
             "mapping": mapping,
             "decimals": DECIMALS.items(),
             "date_orders": DATE_ORDERS.items(),
+            "networks": NETWORKS.values(),
             "problems": problems,
             "is_taken": is_taken,
+            "titles": titles,
             "read": as_read,
         }
         return render(request, "transactions/import_mapping.html", context, status=status)
 
 
-def read(batch: ImportBatch, table: Table, mapping: Mapping) -> list[dict[str, Any]]:
+def read(batch: ImportBatch, table: Table, mapping: Mapping) -> list[Row | Rejected]:
     """The first lines as the mapping reads them."""
     format_ = format_of(mapping)
     options = replace(options_of(batch), network="", date_order="")
@@ -143,23 +215,41 @@ def read(batch: ImportBatch, table: Table, mapping: Mapping) -> list[dict[str, A
     given = replace(options, wallet=options.wallet or "-", timezone=options.timezone or UTC)
     if format_.questions(table, given):
         given = replace(given, date_order="dmy")
-    found = islice(format_.read(table, given).records, SAMPLES)
-    return [as_cells(one) for one in found]
+    return list(islice(format_.read(table, given).records, SAMPLES))
 
 
-def as_cells(record: Row | Rejected) -> dict[str, Any]:
-    if isinstance(record, Rejected):
-        return {"reason": record.reason}
-    movements = [
-        f"{'fee ' if one.kind == 'fee' else ''}{one.amount:f} {one.asset.symbol}"
-        for one in record.movements
+def sample(found: list[Row | Rejected]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The titles of what some line says, and for each line its cells, or why it is none."""
+    lines = [{} if isinstance(one, Rejected) else as_cells(one) for one in found]
+    titles = list(dict.fromkeys(title for line in lines for title in line))
+    titles = [title for title in titles if any(line.get(title) for line in lines)]
+    return titles, [
+        {"reason": getattr(one, "reason", ""), "cells": [line.get(title, "") for title in titles]}
+        for one, line in zip(found, lines, strict=True)
+    ]
+
+
+def as_cells(record: Row) -> dict[str, str]:
+    moves, network = record.movements, NETWORKS.get(record.network)
+    is_made = record.external_id.startswith("row:")
+    moved = [
+        f"{'fee ' if one.kind == 'fee' else ''}{one.amount:f} "
+        f"{network.symbol if network and one.asset.kind == 'native' else one.asset.symbol}"
+        for one in moves
     ]
     return {
-        "time": record.timestamp,
-        "movements": ", ".join(movements),
-        "id": "" if record.external_id.startswith("row:") else record.external_id,
-        "labels": ", ".join(record.labels),
-        "note": record.note,
+        "Time (UTC)": f"{record.timestamp:%Y-%m-%d %H:%M:%S}",
+        "Moved": ", ".join(moved),
+        "Type": record.type,
+        "Status": "" if record.status == "ok" else record.status,
+        "Account": record.wallet,
+        "Network": record.network,
+        "Hash or id": shorten(record.txid) or ("" if is_made else record.external_id),
+        "Block": str(record.block or ""),
+        "Other side": shorten(next(filter(None, (one.counterparty for one in moves)), "")),
+        "Contact": record.contact,
+        "Labels": ", ".join(record.labels),
+        "Note": record.note,
     }
 
 

@@ -46,7 +46,8 @@ _number_and_unit = re.compile(r"(\S+) (\S.*)").fullmatch
 
 class Told(NamedTuple):
     """What one line tells. `id` is the source's own; `group` makes one where several lines are
-    one transaction; with neither the line is known by what it moved, and when."""
+    one transaction; with neither the line is known by what it moved, and when; but on a network by
+    its `txid`."""
 
     timestamp: datetime
     movements: Sequence[Movement]
@@ -57,6 +58,10 @@ class Told(NamedTuple):
     labels: tuple[str, ...] = ()
     wallet: str = ""
     status: Status = "ok"
+    network: str = ""
+    txid: str = ""
+    block: int | None = None
+    contact: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class Context:
 
     zone: tzinfo
     date_order: str
+    network: str = ""  # of lines that may be on one, and do not say which
 
     def time(self, text: str, column: str) -> datetime:
         with suppress(Unreadable):  # as most files write it, which leaves nothing open
@@ -105,6 +111,7 @@ class AccountFile:
     columns: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
     passes_over: Callable[[Line], bool] = lambda line: False
     has_unique_ids: bool = False  # in the column `id`
+    takes_network: bool = False  # that a person says for its lines
     date_order: str = ""
     told: tuple[str, ...] = ()  # what whoever imports the file should know of how it is read
     fitted: Callable[["AccountFile", Table], "AccountFile"] = lambda known, table: known
@@ -155,8 +162,10 @@ class AccountFile:
         if self.date_column and not self.date_order:
             times = [line[self.date_column] for line in self.lines(table)]
             order = cells.order_of(times) or order
-        context = Context(UTC if self.is_utc else self.zone or options.timezone or UTC, order)
-        complete = replace(options, wallet=options.wallet or self.account, network="")
+        network = options.network if self.takes_network else ""
+        zone = UTC if self.is_utc else self.zone or options.timezone or UTC
+        context = Context(zone, order, network)
+        complete = replace(options, wallet=options.wallet or self.account, network=network)
         return Reading(complete, self._rows(table, context), list(self.told))
 
     def _names_every_wallet(self, table: Table) -> bool:
@@ -184,7 +193,7 @@ class AccountFile:
             if _ruined(told.id or told.group):
                 # A spreadsheet has rounded it, so that others have the same now.
                 told = told._replace(id="", group="")
-            if not (told.id or told.group):
+            if not (told.txid or told.id or told.group):
                 date = line.get(self.date_column, "")
                 clock_zone = UTC if self.zone_varies else context.zone
                 clocks[record.line] = cells.clock_in(date, told.timestamp, clock_zone)
@@ -206,12 +215,16 @@ class AccountFile:
             raw=record.raw,
             timestamp=told.timestamp,
             movements=tuple(told.movements),
-            external_id=cells.line_text(told.id, "The id") or told.group,
+            network=told.network,
+            txid=told.txid,
+            external_id="" if told.txid else cells.line_text(told.id, "The id") or told.group,
             wallet=cells.line_text(told.wallet, "The account"),
             status=told.status,
             type=told.type,
             note=told.note,
             labels=told.labels,
+            block=told.block,
+            contact=told.contact,
         )
 
 
@@ -225,7 +238,7 @@ def with_own_ids(
     repeats: Counter[str] = Counter()
     for _, at_once in groupby(rows, lambda one: isinstance(one, Row) and one.timestamp):
         same = list(at_once)
-        without = [one for one in same if isinstance(one, Row) and not one.external_id]
+        without = [one for one in same if isinstance(one, Row) and one.line in clocks]
         without.sort(key=lambda row: (row.type, row.note))
         ids = {row.line: own_id(row, clocks.pop(row.line), repeats) for row in without}
         for one in same:
