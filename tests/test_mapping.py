@@ -587,3 +587,48 @@ def test_network_that_was_chosen_for_the_file_is_offered_and_can_be_chosen_other
 def test_fields_of_a_mapping_are_told() -> None:
     told = (Path(__file__).parent.parent / "docs" / "imports.md").read_text()
     assert [name for name in FIELDS if f"`{name}`" not in told] == []
+
+
+@pytest.mark.django_db
+def test_times_of_an_unknown_zone_are_not_shown_as_utc(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    batch = waiting("Date,Amount,Asset\n05/09/2017 00:30,1,BTC\n2024-02-01T00:30Z,1,BTC\n")
+    url = f"{batch.get_absolute_url()}columns/"
+    page = client.get(url).content.decode()
+    assert "Time (UTC)" not in page
+    assert '<th scope="col">Time as in the file</th>' in page
+    assert "<bdi>2017-09-05 00:30:00</bdi>" in page
+    assert "<bdi>2024-02-01 00:30:00 UTC</bdi>" in page
+    assert "Is 05/09/2017 00:30 a day before a month, or a month before a day?" in page
+    form = {"name": "T", "column date": "Date", "column amount": "Amount", "date_order": "dmy"}
+    form |= {"column currency": "Asset", "timezone": "Europe/Berlin"}
+    page = client.post(url, form | {"show": ""}).content.decode()
+    assert '<th scope="col">Time (UTC)</th>' in page
+    assert "<bdi>2017-09-04 22:30:00</bdi>" in page
+    assert "<bdi>2024-02-01 00:30:00</bdi>" in page
+    assert "a day before a month" not in page
+    answer = client.post(url, form | {"timezone": "Bavaria"})
+    assert answer.status_code == 422
+    assert "“Bavaria” is not a time zone." in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_time_zone_of_the_mapping_screen_is_not_asked_again(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    batch = waiting("Date,Amount,Asset\n2024-02-01 00:30,1,BTC\n", wallet="Bank")
+    form = {"name": "T", "column date": "Date", "column amount": "Amount", "timezone": "Asia/Tokyo"}
+    url = f"{batch.get_absolute_url()}columns/"
+    assert client.post(url, form | {"column currency": "Asset"}).status_code == 303
+    read = ended(batch.pk)
+    assert (read.status, read.options["timezone"]) == ("shown", "Asia/Tokyo")
+
+
+@pytest.mark.django_db
+def test_columns_that_say_nothing_to_us_and_broken_lines_are_shown_too(client: Client) -> None:
+    client.force_login(make_user("Editors"))
+    batch = waiting("A,B,C\n1,2,3\n")
+    page = client.get(f"{batch.get_absolute_url()}columns/")
+    assert (page.status_code, "Read that way" in page.content.decode()) == (200, False)
+    batch = waiting("Date,Amount,Asset\n2024-02-01 00:30,1\n2024-02-01 00:30,1,BTC\n")
+    page = client.get(f"{batch.get_absolute_url()}columns/")
+    assert "Line 2 has 2 cells, the header has 3." in page.content.decode()

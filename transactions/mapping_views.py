@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 from contacts.addresses import shorten
 from contacts.networks import NETWORKS
 from contacts.views import SeeOther
+from transactions.import_forms import TimeZoneField
 from transactions.import_views import begin, can_map, run_again, with_content
 from transactions.imports.files import stored
 from transactions.imports.formats.accounts import marks_of
@@ -28,6 +30,7 @@ from transactions.imports.formats.mapped import (
     OUT,
     PAIRS,
     PREFIX,
+    MappedLine,
     Mapping,
     format_of,
     mapping_of,
@@ -39,6 +42,7 @@ from transactions.models import ImportBatch
 from txsite.freshness.middleware import snapshot
 
 SAMPLES = 5
+says_zone = re.compile(r":[0-9.]+ ?(UTC|Z|[+-][0-9]{2}:?[0-9]{2})$").search
 UPLOAD_OPTIONS = ("wallet", "network", "timezone", "encoding")
 TAKEN = (
     "There is another mapping of this name. Give this one a name of its own, or replace the "
@@ -92,19 +96,21 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
         first = used(batch) or guessed(batch, table)
     except FileError as problem:
         return render(request, "400.html", {"exception": str(problem)}, status=422)
+    said = batch.options.get("timezone", "")
     if request.method != "POST":
-        return show(request, batch, table, first, [])
-    mapping = asked(request, table)
-    problems = mapping.problems()
+        return show(request, batch, table, first, said, [])
+    mapping, zone = asked(request, table), request.POST.get("timezone", said).strip()
+    problems = [*mapping.problems(), *problems_of(zone)]
     if problems or "show" in request.POST:
-        return show(request, batch, table, mapping, problems, status=422 if problems else 200)
+        status = 422 if problems else 200
+        return show(request, batch, table, mapping, zone, problems, status=status)
     if is_taken(mapping) and "replace" not in request.POST:
-        return show(request, batch, table, mapping, [TAKEN], status=409, is_taken=True)
+        return show(request, batch, table, mapping, zone, [TAKEN], status=409, is_taken=True)
     with transaction.atomic():
         keep_mapping(mapping)
         again = ImportBatch.objects.filter(pk=pk, status=batch.status, made_at=batch.made_at)
         options = {name: said for name, said in batch.options.items() if name in UPLOAD_OPTIONS}
-        options["network"] = ""  # which the mapping says from now on
+        options |= {"timezone": zone, "network": ""}  # a network is the mapping's from now on
         name = f"{PREFIX}{mapping.name}"
         is_running = run_again(again, format=name, options=options, is_confirmed=False)
     if is_running:
@@ -115,7 +121,18 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
 def used(batch: ImportBatch) -> Mapping | None:
     """The mapping by which the file was read."""
     own = batch.options.get("mapping")
-    return mapping_of(own) if own else None
+    if not own:
+        return None
+    mapping = mapping_of(own)
+    return replace(mapping, network=batch.options.get("network") or mapping.network)
+
+
+def problems_of(zone: str) -> list[str]:
+    try:
+        TimeZoneField(required=False, max_length=100).clean(zone)
+    except ValidationError as problem:
+        return problem.messages
+    return []
 
 
 def asked(request: HttpRequest, table: Table) -> Mapping:
@@ -178,6 +195,7 @@ def show(
     batch: ImportBatch,
     table: Table,
     mapping: Mapping,
+    zone: str,
     problems: list[str],
     status: int = 200,
     is_taken: bool = False,
@@ -185,17 +203,21 @@ def show(
     with snapshot(request):
         try:
             first = first_of(table)
-            found = read(batch, table, mapping) if not mapping.problems() else []
+            is_clear = not (mapping.problems() or problems_of(zone))
+            found, order = read(batch, table, mapping, zone) if is_clear else ([], "")
         except FileError as problem:  # the file breaks off further down
-            first, found, status = [], [], 422
+            first, found, order, status = [], [], "", 422
             problems = [*problems, str(problem)]
-        titles, as_read = sample(found)
+        when = {one.line: MappedLine(line_of(one, table.header), mapping).when for one in first}
+        titles, as_read = sample([as_cells(one, when, zone) for one in found])
         context = {
             "batch": batch,
             "header": table.header,
             "lines": [one.cells for one in first],
             "fields": [(n, title, mapping.columns.get(n, "")) for n, title in FIELDS.items()],
             "mapping": mapping,
+            "zone": zone,
+            "open_order": order,
             "decimals": DECIMALS.items(),
             "date_orders": DATE_ORDERS.items(),
             "networks": NETWORKS.values(),
@@ -207,29 +229,36 @@ def show(
         return render(request, "transactions/import_mapping.html", context, status=status)
 
 
-def read(batch: ImportBatch, table: Table, mapping: Mapping) -> list[Row | Rejected]:
-    """The first lines as the mapping reads them."""
+def read(
+    batch: ImportBatch, table: Table, mapping: Mapping, zone: str
+) -> tuple[list[Row | Rejected], str]:
+    """The first lines as the mapping reads them, and what it leaves open of their days."""
     format_ = format_of(mapping)
     options = replace(options_of(batch), network="", date_order="")
     # What is still open is asked later; here any answer shows the columns.
-    given = replace(options, wallet=options.wallet or "-", timezone=options.timezone or UTC)
-    if format_.questions(table, given):
+    given = replace(options, wallet=options.wallet or "-", timezone=ZoneInfo(zone or "UTC"))
+    questions = format_.questions(table, given)
+    if questions:
         given = replace(given, date_order="dmy")
-    return list(islice(format_.read(table, given).records, SAMPLES))
+    found = list(islice(format_.read(table, given).records, SAMPLES))
+    return found, " ".join(question.text for question in questions)
 
 
-def sample(found: list[Row | Rejected]) -> tuple[list[str], list[dict[str, Any]]]:
+def sample(lines: list[dict[str, str]]) -> tuple[list[str], list[dict[str, Any]]]:
     """The titles of what some line says, and for each line its cells, or why it is none."""
-    lines = [{} if isinstance(one, Rejected) else as_cells(one) for one in found]
-    titles = list(dict.fromkeys(title for line in lines for title in line))
-    titles = [title for title in titles if any(line.get(title) for line in lines)]
+    titles = list(dict.fromkeys(title for line in lines for title in line if line[title]))
+    if "reason" in titles:
+        titles.remove("reason")
     return titles, [
-        {"reason": getattr(one, "reason", ""), "cells": [line.get(title, "") for title in titles]}
-        for one, line in zip(found, lines, strict=True)
+        {"reason": line.get("reason", ""), "cells": [line.get(title, "") for title in titles]}
+        for line in lines
     ]
 
 
-def as_cells(record: Row) -> dict[str, str]:
+def as_cells(record: Row | Rejected, when: dict[int, str], zone: str) -> dict[str, str]:
+    """What a line says, by the titles of that, or its reason; `when` is its time as it stands."""
+    if isinstance(record, Rejected):
+        return {"reason": record.reason}
     moves, network = record.movements, NETWORKS.get(record.network)
     is_made = record.external_id.startswith("row:")
     moved = [
@@ -237,8 +266,11 @@ def as_cells(record: Row) -> dict[str, str]:
         f"{network.symbol if network and one.asset.kind == 'native' else one.asset.symbol}"
         for one in moves
     ]
+    time = f"{record.timestamp:%Y-%m-%d %H:%M:%S}"
+    if not zone and says_zone(when[record.line]):
+        time += " UTC"
     return {
-        "Time (UTC)": f"{record.timestamp:%Y-%m-%d %H:%M:%S}",
+        "Time (UTC)" if zone else "Time as in the file": time,
         "Moved": ", ".join(moved),
         "Type": record.type,
         "Status": "" if record.status == "ok" else record.status,

@@ -200,6 +200,10 @@ class MappedLine:
         column = self.mapping.columns.get(name)
         return self.line[column.casefold()] if column else ""
 
+    @property
+    def when(self) -> str:
+        return f"{self['date']} {self['clock']}".strip()
+
     def column(self, name: str) -> str:
         return self.mapping.columns.get(name, name)
 
@@ -225,7 +229,7 @@ def read_line(mapping: Mapping, record: Line, context: Context) -> Told:
     type_ = TYPES.get(line["type"].casefold())
     labels = line["labels"].split(",") + ([line["type"]] if type_ is None else [])
     return Told(
-        context.time(f"{line['date']} {line['clock']}".strip(), line.column("date")),
+        context.time(line.when, line.column("date")),
         movements_of(line, network),
         id=line["id"] or line["txid"],
         type=type_ or "",
