@@ -20,6 +20,7 @@ from transactions.imports.formats.reader import open_any
 from transactions.imports.importer import import_batch, new_batch
 from transactions.imports.rows import FileError
 from transactions.imports.undo import undo
+from transactions.mapping_views import GROUPS
 from transactions.models import ImportBatch, ImportMapping, Transaction
 
 BANK = (
@@ -476,6 +477,12 @@ def test_network_that_no_column_tells_is_said_or_the_hash_is_an_id(
 
 
 @pytest.mark.django_db
+def test_failed_line_of_an_account_moves_nothing(tmp_path: Path) -> None:
+    brought(tmp_path, {}, [SENT | {"txid": "", "status": "Canceled"}], "--wallet", "Bank")
+    assert [amounts for _, amounts in moved()] == [["0"]]
+
+
+@pytest.mark.django_db
 def test_failed_transaction_moves_its_fee_alone_and_a_call_nothing(tmp_path: Path) -> None:
     call = SENT | {"amount": "0", "fee_amount": "", "txid": "0x" + "0d" * 32}
     told = brought(tmp_path, {}, [SENT | {"status": "Reverted"}, call], "--wallet", ME)
@@ -628,7 +635,28 @@ def test_columns_that_say_nothing_to_us_and_broken_lines_are_shown_too(client: C
     client.force_login(make_user("Editors"))
     batch = waiting("A,B,C\n1,2,3\n")
     page = client.get(f"{batch.get_absolute_url()}columns/")
-    assert (page.status_code, "Read that way" in page.content.decode()) == (200, False)
+    assert page.status_code == 200
+    assert "No line can be shown yet. Say which column is the date. Say which" in (
+        page.content.decode()
+    )
     batch = waiting("Date,Amount,Asset\n2024-02-01 00:30,1\n2024-02-01 00:30,1,BTC\n")
     page = client.get(f"{batch.get_absolute_url()}columns/")
     assert "Line 2 has 2 cells, the header has 3." in page.content.decode()
+
+
+@pytest.mark.django_db
+def test_screen_tells_what_is_not_read_and_takes_the_zone_of_the_date_column(
+    client: Client,
+) -> None:
+    client.force_login(make_user("Editors"))
+    batch = waiting("Date (UTC),Size,Ticker,Balance\n2024-02-01 00:30,1,BTC,1\n")
+    page = client.get(f"{batch.get_absolute_url()}columns/").content.decode()
+    assert "Not read: <bdi>Balance</bdi>." in page
+    assert '<th scope="col">Time (UTC)</th>' in page
+    batch = waiting("Date (UTC+8),Size,Ticker\n2024-02-01 00:30,1,BTC\n")
+    page = client.get(f"{batch.get_absolute_url()}columns/").content.decode()
+    assert '<th scope="col">Time as in the file</th>' in page
+
+
+def test_screen_has_every_field_once() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(FIELDS)

@@ -42,18 +42,29 @@ from transactions.models import ImportBatch
 from txsite.freshness.middleware import snapshot
 
 SAMPLES = 5
+is_utc = re.compile(r"\b(?:UTC|GMT)\b(?! ?[+-])", re.IGNORECASE).search
 says_zone = re.compile(r":[0-9.]+ ?(UTC|Z|[+-][0-9]{2}:?[0-9]{2})$").search
 UPLOAD_OPTIONS = ("wallet", "network", "timezone", "encoding")
 TAKEN = (
     "There is another mapping of this name. Give this one a name of its own, or replace the "
     "other: files are read by this one from then on, and imports that are done keep theirs."
 )
+# The fields as the screen has them.
+GROUPS = {
+    "When, and what moved": (
+        *("date", "clock", "amount", "way", "currency", "sent_amount", "sent_currency"),
+        *("received_amount", "received_currency", "fee_amount", "fee_currency"),
+    ),
+    "Which transaction": ("type", "status", "txid", "network", "block", "id"),
+    "Whose, with whom and what for": ("wallet", "counterparty", "contact", "note", "labels"),
+}
 # What tables call them, in small letters and without what stands in brackets.
 GUESSES = {
     "date": "date, day, datetime, date time, date and time, timestamp, created, created at, "
     "transaction date, datum, zeitpunkt, buchungstag, buchungsdatum",
     "clock": "time, time of day, uhrzeit, zeit",
-    "amount": "amount, value, sum, quantity, net amount, change, betrag, menge, umsatz, anzahl",
+    "amount": "amount, value, sum, quantity, net amount, change, size, qty, "
+    "betrag, menge, umsatz, anzahl",
     "way": "way, direction, side, in out, debit credit, richtung, soll haben",
     "currency": "currency, asset, coin, unit, symbol, token, ticker, amount currency, währung",
     "sent_amount": "sent, sent amount, amount sent, out, outgoing, outgoing amount, amount out, "
@@ -65,7 +76,8 @@ GUESSES = {
     "currency in",
     "fee_amount": "fee, fees, fee amount, network fee, transaction fee, tx fee, txn fee, gas fee, "
     "commission, costs, gebühr, gebühren, kosten, entgelt",
-    "fee_currency": "fee currency, currency fee, fee asset, fee coin, fee unit",
+    "fee_currency": "fee currency, currency fee, fee asset, fee coin, fee unit, "
+    "commission asset, commission currency",
     "type": "type, transaction type, kind, operation, art, typ, buchungsart, vorgang",
     "status": "status, state",
     "txid": "txid, tx id, hash, txhash, tx hash, txn hash, transaction hash, transaktionshash",
@@ -98,7 +110,7 @@ def map_columns(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "400.html", {"exception": str(problem)}, status=422)
     said = batch.options.get("timezone", "")
     if request.method != "POST":
-        return show(request, batch, table, first, said, [])
+        return show(request, batch, table, first, said or zone_in(first), [])
     mapping, zone = asked(request, table), request.POST.get("timezone", said).strip()
     problems = [*mapping.problems(), *problems_of(zone)]
     if problems or "show" in request.POST:
@@ -125,6 +137,11 @@ def used(batch: ImportBatch) -> Mapping | None:
         return None
     mapping = mapping_of(own)
     return replace(mapping, network=batch.options.get("network") or mapping.network)
+
+
+def zone_in(mapping: Mapping) -> str:
+    """The time zone that the date's column is called after."""
+    return "UTC" if is_utc(mapping.columns.get("date", "").replace("_", " ")) else ""
 
 
 def problems_of(zone: str) -> list[str]:
@@ -172,7 +189,7 @@ def called(header: Iterable[str]) -> dict[str, str]:
     """Our fields, and the columns that are called as people call them."""
     found: dict[str, str] = {}
     for column in header:
-        words = re.sub(r"\(.*?\)", " ", column.casefold()).replace("_", " ")
+        words = re.sub(r"\(.*?\)|\b(utc|gmt)\b", " ", column.casefold().replace("_", " "))
         if name := MEANT.get(" ".join(re.findall(r"\w+", words))):
             found.setdefault(name, column)
     if "clock" in found and "date" not in found:
@@ -203,10 +220,10 @@ def show(
     with snapshot(request):
         try:
             first = first_of(table)
-            is_clear = not (mapping.problems() or problems_of(zone))
-            found, order = read(batch, table, mapping, zone) if is_clear else ([], "")
+            missing = [*mapping.problems(), *problems_of(zone)]
+            found, order = read(batch, table, mapping, zone) if not missing else ([], "")
         except FileError as problem:  # the file breaks off further down
-            first, found, order, status = [], [], "", 422
+            first, found, order, missing, status = [], [], "", [], 422
             problems = [*problems, str(problem)]
         when = {one.line: MappedLine(line_of(one, table.header), mapping).when for one in first}
         titles, as_read = sample([as_cells(one, when, zone) for one in found])
@@ -214,7 +231,12 @@ def show(
             "batch": batch,
             "header": table.header,
             "lines": [one.cells for one in first],
-            "fields": [(n, title, mapping.columns.get(n, "")) for n, title in FIELDS.items()],
+            "groups": [
+                (title, [(name, FIELDS[name], mapping.columns.get(name, "")) for name in names])
+                for title, names in GROUPS.items()
+            ],
+            "unread": [one for one in table.header if one and one not in mapping.columns.values()],
+            "missing": [] if problems else missing,
             "mapping": mapping,
             "zone": zone,
             "open_order": order,
@@ -246,9 +268,8 @@ def read(
 
 def sample(lines: list[dict[str, str]]) -> tuple[list[str], list[dict[str, Any]]]:
     """The titles of what some line says, and for each line its cells, or why it is none."""
-    titles = list(dict.fromkeys(title for line in lines for title in line if line[title]))
-    if "reason" in titles:
-        titles.remove("reason")
+    all_titles = dict.fromkeys(title for line in lines for title in line if title != "reason")
+    titles = [title for title in all_titles if any(line.get(title) for line in lines)]
     return titles, [
         {"reason": line.get("reason", ""), "cells": [line.get(title, "") for title in titles]}
         for line in lines

@@ -198,7 +198,7 @@ class AccountFile:
                 clock_zone = UTC if self.zone_varies else context.zone
                 clocks[record.line] = cells.clock_in(date, told.timestamp, clock_zone)
             if not told.movements:
-                raise Unreadable("nothing moved: all amounts are empty or 0.")
+                raise Unreadable("nothing moved: all amounts are empty or 0. Write what was moved.")
             return self._row(record, told, seen)
 
         return with_own_ids((row for row in rows_of(table, read) if row is not None), clocks)

@@ -31,9 +31,9 @@ from transactions.imports.rows import FileError, Movement, Status
 # Ours -> for people. An amount with a sign, or what was sent and what was received apart.
 FIELDS = {
     "date": "Date and time",
-    "clock": "Time of day, where it stands apart",
+    "clock": "Time of day, if apart",
     "amount": "Amount, with a sign",
-    "way": "In or out, of amounts without a sign",
+    "way": "In or out, if without a sign",
     "currency": "Currency of the amount",
     "sent_amount": "Amount sent",
     "sent_currency": "Currency sent",
@@ -50,7 +50,7 @@ FIELDS = {
     "contact": "Contact",
     "id": "Id in the account’s books",
     "note": "Note",
-    "labels": "Labels (separated by commas)",
+    "labels": "Labels (with commas)",
     "wallet": "Account, or your address",
 }
 PAIRS = ("amount", "sent_amount", "received_amount", "fee_amount")
@@ -81,7 +81,16 @@ TYPES = {
 WORDS: dict[Status, tuple[str, ...]] = {
     "ok": (
         *("", "ok", "completed", "complete", "confirmed", "success", "successful", "succeeded"),
-        *("done", "executed", "settled", "credited", "finished", "abgeschlossen", "ausgeführt"),
+        *(
+            "done",
+            "executed",
+            "filled",
+            "settled",
+            "credited",
+            "finished",
+            "abgeschlossen",
+            "ausgeführt",
+        ),
     ),
     "pending": ("pending", "processing", "unconfirmed", "confirming", "ausstehend"),
     "failed": (
@@ -261,7 +270,7 @@ def movements_of(line: MappedLine, network: str) -> list[Movement]:
         ),
     ]
     if status_of(line) == "failed":
-        fees = [one for one in moved if one.kind == "fee"]
+        fees = [one for one in moved if one.kind == "fee" and network]
         moved = nothing_moved([one for one in moved if one.kind != "fee"]) + fees
     return on_network(line, moved or nothing(line), network) if network else moved
 
