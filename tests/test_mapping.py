@@ -477,6 +477,15 @@ def test_network_that_no_column_tells_is_said_or_the_hash_is_an_id(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("nothing", ["-", "N/A"])
+def test_mark_of_an_unknown_id_or_network_is_none(tmp_path: Path, nothing: str) -> None:
+    unknown = dict.fromkeys(("txid", "network", "id", "block", "counterparty", "contact"), nothing)
+    lines = [SENT | unknown | {"amount": amount} for amount in ("1", "2")]
+    brought(tmp_path, {}, lines, "--wallet", "Bank")
+    assert [(one.note, one.contact) for one in Transaction.objects.all()] == [("May", None)] * 2
+
+
+@pytest.mark.django_db
 def test_failed_line_of_an_account_moves_nothing(tmp_path: Path) -> None:
     brought(tmp_path, {}, [SENT | {"txid": "", "status": "Canceled"}], "--wallet", "Bank")
     assert [amounts for _, amounts in moved()] == [["0"]]

@@ -207,7 +207,9 @@ class MappedLine:
 
     def __getitem__(self, name: str) -> str:
         column = self.mapping.columns.get(name)
-        return self.line[column.casefold()] if column else ""
+        text = self.line[column.casefold()] if column else ""
+        is_unknown = text in cells.UNKNOWN and name not in ("way", "note")
+        return "" if is_unknown else text
 
     @property
     def when(self) -> str:
