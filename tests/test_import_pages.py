@@ -184,6 +184,33 @@ def test_several_files_become_several_imports() -> None:
     assert "file-0.csv" in text(client.get(URL))
 
 
+LABEL = b'{"type": "tx", "ref": "1111", "label": "Rent"}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "link"),
+    [
+        (LABEL, "a file of a wallet&#x27;s labels (BIP-329)", "/labels/import/"),
+        (LABEL + b"{broken\n", "a file of a wallet&#x27;s labels (BIP-329)", "/labels/import/"),
+        (b"address,name,chainId\n0xa1,Bob,1\n", "This is an address book", "/contacts/import/"),
+        (b"address;name;blockchain\n0xa1;Bob;eth\n", "an address book", "/contacts/import/"),
+        (b"\xef\xbb\xbfname,note,family,address\nBob,,,\n", "an address book", "/contacts/import/"),
+    ],
+)
+def test_a_file_that_is_brought_in_elsewhere_says_where(
+    editor: Client, content: bytes, said: str, link: str
+) -> None:
+    batch = new_batch(BytesIO(content), "file", options={})
+    with pytest.raises(FileError):
+        import_batch(batch, BytesIO(content))
+    page = editor.get(batch.get_absolute_url())
+    assert said in text(page)
+    assert f'<a role="button" href="{link}">' in page.content.decode()
+    assert "Try again" not in text(page)
+    assert "Say what its columns are" not in text(page)
+    assert "Koinly" not in text(page)
+
+
 @with_processes
 def test_an_import_that_died_can_be_begun_again() -> None:
     client = client_of("Editors")

@@ -32,6 +32,7 @@ from transactions.imports.files import stored
 from transactions.imports.formats.generic import GENERIC, without_numbers
 from transactions.imports.formats.mapped import DECIMALS, FIELDS, PREFIX
 from transactions.imports.importer import CANCELLED, new_batch
+from transactions.imports.others import ADDRESS_BOOK, LABELS
 from transactions.imports.process import Running
 from transactions.imports.progress import Progress, Step
 from transactions.imports.undo import NOT_TAKEN_BACK, ask_for_undo, give_up, plan_of
@@ -45,6 +46,11 @@ SECONDS_TO_WAIT = 3
 RAW_SHOWN = 500
 ORDERINGS = {"time": Ordering(F("made_at"), "time", newest_first=True)}
 UNKNOWN = "None of the first"  # lines has the columns of a known format
+# Errors of files that are brought in elsewhere: the page, and what its link says.
+ELSEWHERE = {
+    LABELS: ("labels-import", "Bring in labels"),
+    ADDRESS_BOOK: ("contacts-import", "Bring in an address book"),
+}
 EDITED_SHOWN = 200
 RECEIPT = ("Number", "Line", "Outcome", "Detail", "Transaction", "As in the file")
 DIED = "The process that did it stopped before it was done. All of the file is in the ledger."
@@ -141,7 +147,9 @@ def show_batch(
             "progress": running.get(batch.pk),
             "steps": len(Step),
             "seconds_left": seconds_left(batch, running.get(batch.pk)),
-            "can_begin": can_begin(batch, state) and not batch.is_unknown,
+            "can_begin": can_begin(batch, state)
+            and not (batch.is_unknown or batch.error in ELSEWHERE),
+            "elsewhere": ELSEWHERE.get(batch.error),
             "can_map": can_map(batch),
             "not_undone": batch.error or (DIED if progress.UNDO in batch.options else ""),
             "said": said_of(batch),

@@ -26,6 +26,7 @@ from transactions.imports.formats.mapped import PREFIX, Mapping, formats_of, map
 from transactions.imports.formats.reader import encoding_question, header_of
 from transactions.imports.labels import NETWORK_SLUGS, attach_to
 from transactions.imports.merge import merge
+from transactions.imports.others import problem_of_other
 from transactions.imports.progress import Course, Progress, Step
 from transactions.imports.rows import FileError, Options, Question, Reading
 from transactions.imports.staging import call_by_new_names, names_of, settle_capitals, stage
@@ -223,7 +224,12 @@ def said_by_import(cursor: CursorWrapper, batch: ImportBatch) -> Iterator[None]:
 def _reading(batch: ImportBatch, file: BinaryIO) -> Reading:
     options = options_of(batch)
     mapped = mapped_formats(batch)
-    format_, table = open_table(file, batch.file_name, batch.format, mapped, options.encoding)
+    try:
+        format_, table = open_table(file, batch.file_name, batch.format, mapped, options.encoding)
+    except FileError:
+        if other := problem_of_other(file):
+            raise FileError(other) from None
+        raise
     questions = format_.questions(table, options)
     if questions:
         asked = [remembered(question, format_.name) for question in questions]
