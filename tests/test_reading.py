@@ -26,6 +26,11 @@ ROW = "2024-01-02 10:00:00 UTC,1,EUR,first\n"
 TEXT = HEADER + ROW + "2024-01-03 10:00:00 UTC,2.5,BTC,grün\n"
 
 
+def as_one_cell(text: str) -> str:
+    """What a spreadsheet makes of a file that it took for one column."""
+    return "".join('"' + line.replace('"', '""') + '"\n' for line in text.splitlines())
+
+
 def refusal(content: bytes, format_name: str = "") -> str:
     """The message with which the file as a whole is refused."""
     with pytest.raises(FileError) as refused:
@@ -53,6 +58,8 @@ def read_whole(content: bytes, options: Options, format_name: str = "") -> list[
         pytest.param(TEXT.replace(",", "\t").encode(), id="tabs"),
         pytest.param(TEXT.replace(",", ", ").encode(), id="spaces after commas"),
         pytest.param(TEXT.replace("\n", ",,\n").encode(), id="empty cells at the end"),
+        pytest.param(as_one_cell(TEXT).encode(), id="each line one cell"),
+        pytest.param(as_one_cell(TEXT.replace("first", '"first"')).encode(), id="with quotes"),
         pytest.param(TEXT.upper().replace("GRÜN", "grün").replace("FIRST", "first").encode()),
     ],
 )
@@ -96,6 +103,12 @@ def test_other_encoding_is_refused_at_its_line_and_never_guessed() -> None:
     assert refusal(content + b"\n") == (
         "Line 7 is not UTF-8. Save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8') and import "
         "it again."
+    )
+
+
+def test_line_that_is_not_one_cell_as_the_others_are_is_refused() -> None:
+    assert refusal((as_one_cell(TEXT) + ROW).encode()).startswith(
+        "A line has no quotes around all of it, as the header has: '2024-01-02 10:00:00 UTC,1,EUR"
     )
 
 

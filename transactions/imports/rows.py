@@ -120,6 +120,7 @@ class Table:
     file_name: str = ""
     objects: tuple[dict[str, str], ...] | None = None  # the records of a JSON file
     quotes_badly: bool = False  # a quote that is not closed as it should be is text
+    is_quoted_whole: bool = False  # each line is one cell, as a spreadsheet can make of it
     unnamed: int = 0  # columns at the end which the header in the file lacks, and lines may lack
 
 

@@ -10,8 +10,9 @@ import csv
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from io import TextIOWrapper
-from itertools import islice
+from itertools import islice, product
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from transactions.imports.formats import json_table
@@ -31,6 +32,7 @@ _UNDECODABLE = "\udcff"
 codecs.register_error("mark-undecodable", lambda error: (_UNDECODABLE, error.end))  # type: ignore[attr-defined]
 
 
+_one_cell = re.compile(r'"((?:[^"]|"")*)"\s*?([\r\n]*)').fullmatch
 _line_end = re.compile(r"\r\n|\r|\n")
 # Columns on which neither an amount nor an id hangs. Spreadsheets cut them off where they are empty
 # at a line's end.
@@ -132,14 +134,16 @@ def open_table(
     first: list[str] = []
     with closing(lines_of(file, encoding)) as lines:
         for number, line in enumerate(islice(lines, HEADER_WITHIN), 1):
-            for delimiter in DELIMITERS:
-                header = _header_cells(line, delimiter)
+            whole = _unquoted(line)
+            for delimiter, text in product(DELIMITERS, [line, *filter(None, [whole])]):
+                header = _header_cells(text, delimiter)
                 for candidate in formats:
                     if candidate.matches(header):
                         quotes_badly = getattr(candidate, "quotes_badly", False)
                         more = _unnamed(candidate, header)
                         begin = (file, encoding, delimiter, header + more, number, file_name)
                         table = Table(*begin, quotes_badly=quotes_badly, unnamed=len(more))
+                        table = replace(table, is_quoted_whole=text is whole)
                         lines.close()
                         _check_header(table, getattr(candidate, "repeats_columns", False))
                         return candidate, table
@@ -275,7 +279,24 @@ def _noted(table: Table, taken: list[str]) -> Iterator[str]:
         next(lines)
     for line in lines:
         taken.append(line)
-        yield line
+        yield _as_lines_are(line, table)
+
+
+def _unquoted(line: str) -> str:
+    """What is in the one cell that is all of the line; empty where there are others, or none."""
+    found = _one_cell(line)
+    return found[1].replace('""', '"') + found[2] if found else ""
+
+
+def _as_lines_are(line: str, table: Table) -> str:
+    if not table.is_quoted_whole or not line.strip():
+        return line
+    if text := _unquoted(line):
+        return text
+    raise FileError(
+        f"A line has no quotes around all of it, as the header has: {shown(line.strip())}. Export "
+        "the file again, and import it as it is."
+    )
 
 
 def _loose_records(table: Table) -> Iterator[Record | Rejected]:
@@ -284,7 +305,7 @@ def _loose_records(table: Table) -> Iterator[Record | Rejected]:
     cell = re.compile(rf'"((?:[^"]|"")*)"(?={limit}|\Z)|([^{limit}]*)')
     lines = islice(lines_of(table.file, table.encoding), table.header_line, None)
     for number, text in enumerate(lines, table.header_line + 1):
-        raw, cells, position = text.rstrip("\r\n"), [], 0
+        raw, cells, position = _as_lines_are(text, table).rstrip("\r\n"), [], 0
         while position <= len(raw):
             found = cell.match(raw, position)
             quoted, plain = found.groups() if found else (None, "")
