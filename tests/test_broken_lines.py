@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db.models import Sum
 from files import ALICE, DATA, questions, reading, reasons, sample
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from transactions.imports.formats import open_table
 from transactions.imports.importer import import_batch, new_batch
@@ -109,6 +111,32 @@ def test_line_of_a_sample_that_cannot_be_read_changes_no_other(name: str) -> Non
 @pytest.mark.parametrize("name", JOINED)
 def test_line_of_a_transaction_of_several_changes_none_of_the_others(name: str) -> None:
     assert check(JOINED[name].encode(), "export.csv", also_torn="twice" not in name)
+
+
+movement = st.tuples(
+    st.integers(0, 9),
+    st.sampled_from(["Buy", "Sell", "Transaction Related", "Fee", "Deposit"]),
+    st.sampled_from(["BTC", "USDT", "BNB"]),
+    st.sampled_from(["1", "-1", "2", "-2", "0"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@example([(4, "Buy", "BTC", "1"), (4, "Fee", "USDT", "2"), (3, "Sell", "USDT", "-1")], 0, 2)
+@example([(4, "Buy", "BTC", "1"), (7, "Sell", "USDT", "2"), (3, "Sell", "USDT", "-1")], 0, 2)
+@given(st.lists(movement, min_size=2, max_size=7), st.integers(0, 6), st.integers(0, 3))
+def test_no_trade_of_a_statement_hangs_on_a_line_that_cannot_be_read(
+    found: list[tuple[int, str, str, str]], place: int, damage: int
+) -> None:
+    found.sort(key=lambda one: one[0])
+    lines = [f"{DAY}{second},Spot,{name},{coin},{n},\n" for second, name, coin, n in found]
+    place %= len(lines)
+    day, *_, change, _ = cells = lines[place].split(",")[1:]
+    cells[{0: 4, 1: 0, 2: 1, 3: 4}[damage]] = (f"{change}x", f"x{day}", "Spot,more", "")[damage]
+    broken = [*lines[:place], f"7,{','.join(cells)}", *lines[place + 1 :]]
+    rest, left_out = told("".join([STATEMENT, *broken]).encode(), "export.csv", Options())
+    whole, _ = told("".join([STATEMENT, *lines]).encode(), "export.csv", Options())
+    assert place + 2 not in left_out or not rest - whole
 
 
 def test_line_that_is_left_out_with_another_names_it() -> None:

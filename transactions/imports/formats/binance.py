@@ -236,30 +236,28 @@ def trades_of(table: Table) -> Trades:
     broken: dict[datetime, list[int]] = {}
     before, without_time = datetime.min, list[int]()
     for record in records(table):
-        is_whole = isinstance(record, Record)
         line = line_of(record, columns(table.header)) if isinstance(record, Record) else Line()
         operation = line["operation"].casefold()
-        may_be_trade = operation in TRADES or not is_whole
         try:
             moment = _time(line, Context(UTC, "dmy"))
         except Unreadable:
-            if may_be_trade:  # between the lines beside it, which stand in the order of their times
-                broken.setdefault(before, []).append(record.line)
-                without_time.append(record.line)
+            # It is between the lines beside it, which stand in the order of their times.
+            broken.setdefault(before, []).append(record.line)
+            without_time.append(record.line)
             continue
         broken.setdefault(moment, []).extend(without_time)
         before, without_time = moment, []
-        if operation not in TRADES:
-            continue
-        texts.setdefault(moment, set()).add(line[time_column(line)])
-        side = sides.setdefault(moment, set())
         try:
             change = cells.number(line["change"], "Change")
         except Unreadable:
             change = None
-        if change is None:
+        if change is None:  # also of no trade, since its cells can be those of other columns
             broken[moment].append(record.line)
-        elif change and not (operation in FEES and change < 0):
+        if operation not in TRADES:
+            continue
+        texts.setdefault(moment, set()).add(line[time_column(line)])
+        side = sides.setdefault(moment, set())
+        if change and not (operation in FEES and change < 0):
             side.add((change < 0, line["coin"].upper()))
     # In a statement of one coin alone no trade can be told to be whole.
     has_pairs = len({coin for side in sides.values() for _, coin in side}) > 1
