@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from contacts.models import Address, Contact
 from transactions.exports import json_lines
-from transactions.imports.importer import import_staged
+from transactions.imports.importer import MANY_NEW, import_staged
 from transactions.imports.merge import merge
 from transactions.imports.rows import (
     AssetName,
@@ -932,3 +932,11 @@ def test_an_export_is_readable_json_with_exact_text() -> None:
     (line,) = json_lines(Transaction.objects.all())
     assert [entry["amount"] for entry in json.loads(line)["entries"]] == ["-0.001", "-0.5"]
     make_transaction()
+
+
+def test_after_many_new_lines_postgresql_knows_how_many_there_are() -> None:
+    """Or it looks for each of them among all when the file is brought again at once."""
+    load(*(row(moved(1), fee(), txid=f"0x{number:064x}") for number in range(MANY_NEW + 1)))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'transactions_entry'")
+        assert cursor.fetchone() == (2 * MANY_NEW + 2,)

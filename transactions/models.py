@@ -427,6 +427,11 @@ class TakenOffLabel(models.Model):
         return f"{self.label} off {self.transaction}"
 
 
+# An amount to sort by. An index on the amount itself would be taken to look for single entries too,
+# whose amount thousands can have.
+BY_AMOUNT = models.Func("amount", function="trim_scale", output_field=AmountField())
+
+
 class Entry(models.Model):
     """One movement of one asset in one wallet; a wallet's balance is the sum of its entries.
 
@@ -513,7 +518,7 @@ class Entry(models.Model):
             ),
             models.Index(Abs("amount"), condition=Q(kind="transfer"), name="entry_size"),
             models.Index(
-                fields=["asset", "kind", "amount", "timestamp", "transaction"],
+                *("asset", "kind", BY_AMOUNT, "timestamp", "transaction"),
                 name="entry_asset_amount",
             ),
         ]
@@ -547,7 +552,7 @@ class EntrySum(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["asset", "kind", "amount", "timestamp", "transaction"],
+                *("asset", "kind", BY_AMOUNT, "timestamp", "transaction"),
                 name="entry_sum_amount",
             ),
         ]

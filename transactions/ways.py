@@ -32,7 +32,7 @@ from transactions.conditions import (
     own_texts,
     wanted,
 )
-from transactions.models import AmountField, EntrySum, TransactionLabel, Wallet
+from transactions.models import BY_AMOUNT, AmountField, EntrySum, TransactionLabel, Wallet
 from txsite.prepared import fetch_values
 from txsite.tables import Ordering, Place, beyond
 
@@ -131,7 +131,7 @@ def moved(kind: str) -> Coalesce:
     return Coalesce(total, Value(Decimal(0)), output_field=AmountField())
 
 
-SUM_KEY = ("amount", "timestamp", "transaction_id")
+SUM_KEY = ("sort_value", "timestamp", "transaction_id")
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,7 @@ class SumRows:
         rest = conditions(self.asked, ENTRIES, but=but)
         entries = ENTRIES.filter(Q(asset=self.asset) & rest)
         rows = entries.values(*SUM_KEY[1:]).annotate(sort_value=ordering.expression)
-        key = ("sort_value", *SUM_KEY[1:])
-        return read_sums([from_place(rows, key, start, ascending)], ascending, limit)
+        return read_sums([from_place(rows, start, ascending)], ascending, limit)
 
     def along_indexes(self, start: Place | None, ascending: bool, limit: int) -> list[FoundSum]:
         """A single entry is its own sum, and the sums of several are kept."""
@@ -164,7 +163,10 @@ class SumRows:
         of_it = Q(transaction_id=OuterRef("transaction_id"))
         sums = EntrySum.objects.filter(of_kind)
         alone = ENTRIES.filter(of_kind & Q(~Exists(sums.filter(of_it))))
-        parts = [from_place(rows, SUM_KEY, start, ascending) for rows in (alone, sums)]
+        parts = [
+            from_place(rows.annotate(sort_value=BY_AMOUNT), start, ascending)
+            for rows in (alone, sums)
+        ]
         found = read_sums(parts, ascending, limit)
         if len(found) == limit and is_before(found[-1].sort_value, 0, ascending):
             return found
@@ -177,7 +179,7 @@ class SumRows:
             start = Place(forward=True, value=start.then, pk=start.pk)
         else:
             start = None
-        none = from_place(none, SUM_KEY[1:], start, ascending)
+        none = from_place(none, start, ascending, SUM_KEY[1:])
         rows = fetch_values(none[:limit])
         found += [FoundSum(Decimal(0), *row) for row in rows]
         return sorted(found, reverse=not ascending)[:limit]
@@ -187,7 +189,7 @@ class SumRows:
 
 
 def from_place(
-    rows: QuerySet[Any], key: Sequence[str], start: Place | None, ascending: bool
+    rows: QuerySet[Any], start: Place | None, ascending: bool, key: Sequence[str] = SUM_KEY
 ) -> QuerySet[Any]:
     if start is not None:
         rows = rows.filter(beyond(start, key, ascending=ascending))

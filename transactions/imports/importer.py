@@ -67,6 +67,15 @@ class Unanswered(Exception):
         self.questions = questions
 
 
+# PostgreSQL's own statistics come a minute later. Until then it would look for what an import has
+# just brought as in the few rows that were there before.
+MANY_NEW = 2_000
+ANALYZE = """
+    ANALYZE contacts_address, transactions_transaction, transactions_entry, transactions_entrysum,
+        transactions_transactionlabel, transactions_importline
+"""
+
+
 def new_batch(file: BinaryIO, file_name: str, **fields: Any) -> ImportBatch:
     """A batch of a seekable file, saved together with the file."""
     file.seek(0)
@@ -119,6 +128,9 @@ def import_staged(
     """
     with progress.at_work(batch):
         _import_staged(batch, read, on_step)
+    if batch.status == ImportBatch.Status.IMPORTED and batch.new > MANY_NEW:
+        with connection.cursor() as cursor:
+            cursor.execute(ANALYZE)
 
 
 def _import_staged(batch: ImportBatch, *how: Any) -> None:

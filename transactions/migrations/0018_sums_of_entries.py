@@ -103,7 +103,10 @@ def refers_to(model: str) -> models.ForeignKey:
     )
 
 
-BY_AMOUNT = ["asset", "kind", "amount", "timestamp", "transaction"]
+AMOUNT = models.Func(
+    "amount", function="trim_scale", output_field=transactions.models.AmountField()
+)
+BY_AMOUNT = ("asset", "kind", AMOUNT, "timestamp", "transaction")
 
 
 class Migration(migrations.Migration):
@@ -133,7 +136,7 @@ class Migration(migrations.Migration):
                 ("transaction", refers_to("transactions.transaction")),
             ],
             options={
-                "indexes": [models.Index(fields=BY_AMOUNT, name="entry_sum_amount")],
+                "indexes": [models.Index(*BY_AMOUNT, name="entry_sum_amount")],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("transaction", "asset", "kind"), name="entry_sum_is_one"
@@ -144,7 +147,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(SUMS.format(entries="transactions_entry"), migrations.RunSQL.noop),
         migrations.AddIndex(
             model_name="entry",
-            index=models.Index(fields=BY_AMOUNT, name="entry_asset_amount"),
+            index=models.Index(*BY_AMOUNT, name="entry_asset_amount"),
         ),
         migrations.RunSQL(LOCK, NO_LOCK),
         *(
