@@ -35,7 +35,7 @@ def imported(name: str, content: bytes, **options: str) -> ImportBatch:
         import_batch(batch, BytesIO(content))
     except Unanswered as unanswered:
         for question in unanswered.questions:
-            answer = GIVEN[question.option]
+            answer = GIVEN.get(question.option) or question.choices[0]
             if question.option == "wallet" and ALICE in question.choices:
                 answer = ALICE
             options[question.option] = answer
