@@ -119,3 +119,6 @@ def test_page_asks_with_the_examples_and_takes_the_answer() -> None:
     assert 'name="encoding"' in page
     answer = client.post(batch.get_absolute_url(), {"encoding": "nonsense"})
     assert answer.status_code == 422
+    done = bring(text("Zürich").encode("cp1252"), encoding="windows-1252")
+    page = client.get(done.get_absolute_url()).content.decode()
+    assert "<dt>Encoding</dt><dd><bdi>windows-1252</bdi></dd>" in page

@@ -382,6 +382,7 @@ def said_of(batch: ImportBatch) -> list[tuple[str, str]]:
         ("Wallet", said.get("wallet", "")),
         ("Network", said.get("network", "")),
         ("Time zone", said.get("timezone", "")),
+        ("Encoding", said.get("encoding", "")),
         ("Date order", DATE_ORDERS.get(order, order)),
     ]
     if mapping := said.get("mapping"):
