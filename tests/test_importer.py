@@ -934,6 +934,7 @@ def test_an_export_is_readable_json_with_exact_text() -> None:
     make_transaction()
 
 
+@pytest.mark.django_db
 def test_after_many_new_lines_postgresql_knows_how_many_there_are() -> None:
     """Or it looks for each of them among all when the file is brought again at once."""
     load(*(row(moved(1), fee(), txid=f"0x{number:064x}") for number in range(MANY_NEW + 1)))
