@@ -4,10 +4,13 @@ The page carries the file until it is confirmed, so that nothing half-done is ke
 """
 
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.db import transaction
 from django.dispatch import Signal
 from django.http import HttpRequest
 
@@ -43,6 +46,14 @@ class Receipt:
     file: File
     content: bytes
     lines: list[tuple[int, str, str, str]]
+
+
+@contextmanager
+def tried() -> Iterator[None]:
+    """What is done here is taken back at the end."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def settled(choice: str, ours: str) -> tuple[str, str]:

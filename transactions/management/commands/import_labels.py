@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from transactions.imports.labels import LabelsError, carry_out
-from txsite.previews import KEEP, MERGE, REPLACE, File
+from txsite.previews import KEEP, MERGE, REPLACE, File, tried
 
 OUTCOMES = {"new": "labelled", "later": "for a transaction to come", "kept": "kept"}
 
@@ -30,10 +29,8 @@ class Command(BaseCommand):
         path = Path(said["file"])
         is_dry_run = said["dry_run"]
         try:
-            with transaction.atomic() if is_dry_run else nullcontext():
+            with tried() if is_dry_run else nullcontext():
                 plan = carry_out(path.read_bytes(), default=said["conflicts"], file=File(path.name))
-                if is_dry_run:
-                    transaction.set_rollback(True)
         except OSError as problem:
             raise CommandError(f"{path}: {problem.strerror}.") from problem
         except LabelsError as problem:

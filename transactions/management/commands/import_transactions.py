@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from zoneinfo import available_timezones
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 from django.db.models import Q
 
 from contacts.networks import NETWORKS
@@ -29,6 +29,7 @@ from transactions.imports.importer import (
 from transactions.imports.progress import Progress, Step
 from transactions.imports.rows import FileError, Question
 from transactions.models import ImportBatch, ImportLine
+from txsite.previews import tried
 
 OPTIONS = ("wallet", "network", "timezone", "date_order", "encoding")
 # What is told of each line, and how the others are counted.
@@ -137,10 +138,8 @@ class Command(BaseCommand):
             with Path(path).open("rb") as file:
                 if not file.seekable():
                     raise FileError("This is not a file. Save it as one, and import that.")
-                with transaction.atomic() if self.is_dry_run else nullcontext():
+                with tried() if self.is_dry_run else nullcontext():
                     self.import_file(path, file)
-                    if self.is_dry_run:
-                        transaction.set_rollback(True)
         except (FileError, Unanswered) as problem:
             self.stderr.write(f"{path}: {problem}")
         except OSError as problem:
