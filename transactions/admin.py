@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString
 from contacts.forms import MAX_NAME, NameField, NoteField
 from contacts.tables import counted, literal, transactions_url
 from transactions.amounts import format_amount
+from transactions.forms import MAX_LABEL
+from transactions.imports.formats.generic import MAX_DESCRIPTION
 from transactions.models import (
     Asset,
     Entry,
@@ -29,8 +31,6 @@ from transactions.models import (
 from txsite.admin import LedgerAdmin, MergingAdmin
 from txsite.versions import VersionedForm
 
-MAX_LABEL = 100
-MAX_DESCRIPTION = 1_000
 TOLD_BY_FILES = [
     "time",
     "status",

@@ -99,9 +99,7 @@ TYPES = (
     "fee",
     "other",
 )
-COLOURS = (
-    *("grey", "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown"),
-)
+COLOURS = ("grey", "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown")
 MAX_DESCRIPTION = 1_000
 CODE_ALONE = "-"  # in the place of a contract: the asset is known by its code
 WHOLE = "yes"
