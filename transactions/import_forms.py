@@ -112,22 +112,23 @@ class AnswersForm(forms.Form):
 
 def answer_field(question: dict[str, Any]) -> forms.Field:
     examples = dict(question.get("examples", []))
-    about = {"label": question["text"], "initial": question["suggestion"]}
-    if question["choices"]:
-        choices = [
-            (slug, read_as(choice_name(slug), examples.pop(slug, "")))
-            for slug in question["choices"]
-        ]
+    choices = [
+        (slug, read_as(choice_name(slug), examples.pop(slug, ""))) for slug in question["choices"]
+    ]
+    about = {
+        "label": question["text"],
+        "initial": question["suggestion"],
+        "help_text": example_text(question, examples),
+    }
+    if choices:
         is_short = len(choices) <= MAX_RADIO
         return forms.ChoiceField(
             # Where nothing tells the answer, none is chosen for the person.
             choices=choices if is_short else [("", "Choose one"), *choices],
             widget=forms.RadioSelect if is_short else forms.Select,
             error_messages={"required": "Choose one of these."},
-            help_text=example_text(question, examples),
             **about,
         )
-    about["help_text"] = example_text(question, examples)
     if question["option"] == "timezone":
         return TimeZoneField(max_length=100, **about)
     return WalletField(**about)
