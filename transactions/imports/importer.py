@@ -25,9 +25,9 @@ from transactions.imports.formats.encodings import UnknownEncoding
 from transactions.imports.formats.mapped import PREFIX, Mapping, formats_of, mapping_of
 from transactions.imports.formats.reader import encoding_question, header_of
 from transactions.imports.labels import NETWORK_SLUGS, attach_to
-from transactions.imports.merge import merge
+from transactions.imports.merge import OnStep, merge
 from transactions.imports.others import problem_of_other
-from transactions.imports.progress import Course, Progress, Step
+from transactions.imports.progress import Course, Progress
 from transactions.imports.rows import FileError, Options, Question, Reading
 from transactions.imports.staging import call_by_new_names, names_of, settle_capitals, stage
 from transactions.imports.trial import Trial, made
@@ -53,6 +53,13 @@ SETTINGS = """
         set_config('txsite.actor', %s, true), set_config('jit', 'off', true),
         set_config('work_mem', '64MB', true), set_config('default_statistics_target', '10', true)
 """
+# PostgreSQL's own statistics come a minute later. Until then it would look for what an import has
+# just brought as in the few rows that were there before.
+MANY_NEW = 2_000
+ANALYZE = """
+    ANALYZE contacts_address, transactions_transaction, transactions_entry, transactions_entrysum,
+        transactions_transactionlabel, transactions_importline
+"""
 
 
 class Differs(Exception):
@@ -65,15 +72,6 @@ class Unanswered(Exception):
     def __init__(self, questions: list[Question]) -> None:
         super().__init__(" ".join(question.text for question in questions))
         self.questions = questions
-
-
-# PostgreSQL's own statistics come a minute later. Until then it would look for what an import has
-# just brought as in the few rows that were there before.
-MANY_NEW = 2_000
-ANALYZE = """
-    ANALYZE contacts_address, transactions_transaction, transactions_entry, transactions_entrysum,
-        transactions_transactionlabel, transactions_importline
-"""
 
 
 def new_batch(file: BinaryIO, file_name: str, **fields: Any) -> ImportBatch:
@@ -99,7 +97,6 @@ def import_batch(
     Raises FileError where nothing was imported, and Unanswered where the file lacks something:
     the batch is then failed, or waits with its questions.
     """
-
     course = Course(batch, on_progress)
 
     def read(cursor: CursorWrapper) -> Reading:
@@ -120,7 +117,7 @@ def import_batch(
 def import_staged(
     batch: ImportBatch,
     read: Callable[[CursorWrapper], Reading],
-    on_step: Callable[[Step], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> None:
     """Imports what `read` stages, once more where others came in between.
 
@@ -199,7 +196,7 @@ def _import(
     batch: ImportBatch,
     cursor: CursorWrapper,
     read: Callable[[CursorWrapper], Reading],
-    on_step: Callable[[Step], None] | None,
+    on_step: OnStep | None,
 ) -> None:
     with said_by_import(cursor, batch):
         reading = read(cursor)
@@ -254,7 +251,7 @@ def _try(
     batch: ImportBatch,
     cursor: CursorWrapper,
     reading: Reading,
-    on_step: Callable[[Step], None] | None,
+    on_step: OnStep | None,
 ) -> None:
     """Merges, keeps what that did to each line, and takes the rest back."""
     with TemporaryFile() as kept:

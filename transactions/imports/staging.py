@@ -183,7 +183,7 @@ def settle_capitals(cursor: CursorWrapper, batch_id: int) -> None:
 
 
 def call_by_new_names(cursor: CursorWrapper, batch_id: int) -> None:
-    """Where people called_anew what this batch, or another, has named before."""
+    """Where people called anew what this batch, or another, has named before."""
     run(cursor, {"batch": batch_id}, *BY_NEW_NAMES)
 
 
