@@ -50,8 +50,6 @@ ORDERINGS = {
     "status": Ordering(F("status"), "text", then="timestamp"),
     "note": Ordering(Lower(Left("note", 100)), "text"),
 }
-
-
 SUM_KINDS = {"amount": "transfer", "fee": "fee"}  # the orders by a sum, and of which entries
 
 
