@@ -405,8 +405,9 @@ class ExplorerFile:
     file says what was moved, and the addresses tell which way. `coin_of` finds the symbol of the
     coin that the file's amounts are in, where it tells. With `lacks_data_fee` the fees are without
     what rollups take for data. With `has_waiting` what is in no block yet is shown without a time.
-    `unnamed` are the columns that lines have beyond their header. With `has_fee_once` a
-    transaction's first line has its fee, and others repeat it or a part of it. `warning` is told.
+    `unnamed` are the columns that lines have beyond their header; with `repeats_columns` one may
+    stand there twice. With `has_fee_once` a transaction's first line has its fee, and others repeat
+    it or a part of it. `warning` is told.
     """
 
     name: str
