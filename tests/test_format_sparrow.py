@@ -1,5 +1,6 @@
 """Sparrow's list of a wallet's transactions."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -49,9 +50,9 @@ def test_rows_are_bitcoin_transactions_of_the_named_wallet() -> None:
 
 
 def test_what_is_unconfirmed_is_pending_since_now() -> None:
-    *_, pending = rows(FILE, OURS)
-    assert pending.status == "pending"
-    assert abs((datetime.now(UTC) - pending.timestamp).total_seconds()) < 600
+    now = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    *_, pending = rows(FILE, replace(OURS, brought_at=now))
+    assert (pending.status, pending.timestamp) == ("pending", now)
 
 
 def test_label_is_a_label_and_a_long_one_a_note() -> None:

@@ -391,6 +391,8 @@ def test_receipt_of_labels_tells_of_each_record_and_is_not_taken_back(editor: Cl
     ]
     assert "labels</span>" in editor.get("/imports/").content.decode()
     assert editor.get(f"/imports/{batch.pk}/file/").content == content(*lines)
+    left_out = editor.get(f"/imports/{batch.pk}/left-out/").content
+    assert left_out == content(lines[0], lines[1], lines[3])  # which /labels/import/ reads
     undone = editor.get(f"/imports/{batch.pk}/undo/", follow=True).content.decode()
     assert "Labels and address books are not taken back." in undone
     with pytest.raises(CommandError, match="are not taken back"):

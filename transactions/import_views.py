@@ -302,7 +302,9 @@ def import_left_out(request: HttpRequest, pk: int) -> HttpResponse:
     """The lines that were not taken, under their header: to be mended, and imported again."""
     batch = get_object_or_404(ImportBatch.objects.defer("content"), pk=pk)
     lines = list(lines_left_out(batch))
-    if is_of_objects(batch, lines[:1]):
+    if batch.kind:
+        text = "\n".join([*lines, ""])
+    elif is_of_objects(batch, lines[:1]):
         text = "[\n{}\n]\n".format(",\n".join(lines))
     else:
         text = "\r\n".join([batch.header, *lines, ""])
