@@ -185,7 +185,7 @@ def test_names_of_wallets_that_people_gave_stay() -> None:
     Wallet.objects.update(name="Mine")
     [line] = bring_in(content).lines.all()
     told = "the wallet is not called “Savings”, since its name is “Mine”"
-    assert (line.outcome, told in line.detail) == ("conflict", True)
+    assert (line.outcome, told in line.detail) == ("adds", True)
     assert Wallet.objects.get().name == "Mine"
     assert bring_in(content).conflict == 0
 

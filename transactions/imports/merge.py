@@ -152,7 +152,7 @@ WALLET_NAME_CHANGES = """
     INSERT INTO told_change
     SELECT told.line, 3004, concat('the wallet is not called “', told.name, '”, since ',
         CASE WHEN known.name <> '' THEN 'its name is “' || known.name || '”'
-            ELSE 'another has that name' END), 'conflict'
+            ELSE 'another has that name' END), 'known'
     FROM staged_wallet_name told JOIN staged_wallet w ON w.number = told.wallet
     JOIN transactions_wallet known ON known.id = w.id
     WHERE lower(known.name) <> lower(told.name)
