@@ -90,6 +90,26 @@ def ended(pk: int) -> ImportBatch:
 
 
 @with_processes
+def test_a_new_transaction_that_is_in_conflict_with_itself_is_shown_and_imported() -> None:
+    client = client_of("Editors")
+    line = "2024-05-01 12:00:00 UTC,1,ETH,0x{},{},ethereum,{}"
+    other = "0x00000000000000000000000000000000000000a2"
+    lines = [
+        "Date,Received Amount,Received Currency,TxHash,Wallet,Network,Status",
+        line.format("9" * 64, ALICE, "ok"),
+        line.format("9" * 64, other, "failed"),
+    ]
+    answer = upload(client, "\n".join(lines).encode())
+    batch = ended(ImportBatch.objects.get().pk)
+    assert (batch.status, batch.error) == ("shown", "")
+    assert batch.conflict == 1
+    page = client.get(answer["Location"]).content.decode()
+    assert page.count("2024-05-01 12:00:00 UTC, ") == 2
+    assert confirm(client, batch).status == "imported"
+    assert Transaction.objects.get().status == "failed"
+
+
+@with_processes
 def test_an_upload_is_shown_and_once_confirmed_imported() -> None:
     client = client_of("Editors")
     answer = upload(client, HALF_BAD, wallet="Kraken")

@@ -8,11 +8,14 @@ from django.db.backends.utils import CursorWrapper
 
 MAX_BALANCES = 300
 
-# What the lines do; a new one says all that it makes. A transaction without a time of its own has
-# that of its import, which is another once it is confirmed.
+# What the lines do. Of a new transaction, which is only tried and has no id that lasts, a line says
+# all that it makes. One without a time of its own has that of its import, which is another once it
+# is confirmed.
 TOLD = """
-    SELECT line.batch_id, line.number, line.outcome, line.raw, line.transaction_id,
-        CASE WHEN line.outcome <> 'new' THEN line.detail ELSE concat_ws('; ',
+    SELECT line.batch_id, line.number, line.outcome, line.raw,
+        CASE WHEN t.number IS NULL OR t.known_id IS NOT NULL THEN line.transaction_id END
+            AS transaction_id,
+        CASE WHEN t.number IS NULL OR t.known_id IS NOT NULL THEN line.detail ELSE concat_ws('; ',
             concat_ws(', ',
                 CASE WHEN t.timestamp = date_trunc('second', b.made_at) THEN 'time of the import'
                     ELSE to_char(t.timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') END,
@@ -38,12 +41,9 @@ TOLD = """
 OUTCOMES = "COPY (SELECT number, outcome, detail FROM ({TOLD}) told) TO STDOUT".replace(
     "{TOLD}", TOLD
 )
-# A transaction that is only tried has no id that lasts.
 LINES = """
     COPY (
-        SELECT batch_id, number, outcome, detail, raw,
-            CASE WHEN outcome <> 'new' THEN transaction_id END
-        FROM ({TOLD}) told
+        SELECT batch_id, number, outcome, detail, raw, transaction_id FROM ({TOLD}) told
     ) TO STDOUT
 """.replace("{TOLD}", TOLD)
 PUT_LINES = """
