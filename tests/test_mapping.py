@@ -572,6 +572,10 @@ def waiting(content: str, name: str = "table.csv", **options: str) -> ImportBatc
             "2024-01-31 10:00,100,EUR,0.01,BTC,Fun,a-7\n",
             ["-100 EUR, 0.01 BTC", "Fun", "a-7"],
         ),
+        (
+            "UTC_Time,Coin,Change,Fee,FeeCoin\n2024-01-31 10:00,BTC,0.5,0.01,BNB\n",
+            ["0.5 BTC, fee -0.01 BNB"],
+        ),
     ],
 )
 def test_columns_are_guessed_and_the_first_lines_shown_by_them_at_once(

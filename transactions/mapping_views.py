@@ -93,7 +93,9 @@ GUESSES = {
     "labels": "label, labels, tag, tags, category, kategorie",
     "wallet": "wallet, account, portfolio, konto",
 }
-MEANT = {word: name for name, words in GUESSES.items() for word in words.split(", ")}
+MEANT = {
+    word.replace(" ", ""): name for name, words in GUESSES.items() for word in words.split(", ")
+}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -190,7 +192,7 @@ def called(header: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for column in header:
         words = re.sub(r"\(.*?\)|\b(utc|gmt)\b", " ", column.casefold().replace("_", " "))
-        if name := MEANT.get(" ".join(re.findall(r"\w+", words))):
+        if name := MEANT.get("".join(re.findall(r"\w", words))):
             found.setdefault(name, column)
     if "clock" in found and "date" not in found:
         found["date"] = found.pop("clock")
