@@ -63,12 +63,9 @@ def question_of(lines: Iterable[tuple[int, bytes]]) -> Question | None:
     # Those that read no line otherwise than one before them are not told apart.
     told = {one.digest(): name for name, one in reversed(readings.items())}
     choices = tuple(name for name in readings if name in told.values())
-    examples = "; ".join(f"{name} ({ENCODINGS[name]}): {example(best[name])}" for name in choices)
-    text = (
-        f"In which encoding is the file? It is not UTF-8. Line {number} would read, with "
-        f"{examples}."
-    )
-    return Question("encoding", text, choices)
+    examples = tuple((name, f"{example(best[name])} ({ENCODINGS[name]})") for name in choices)
+    text = f"In which encoding is the file? It is not UTF-8. With each, line {number} reads:"
+    return Question("encoding", text, choices, examples=examples)
 
 
 def decoded(raw: bytes, encoding: str) -> str:
