@@ -346,6 +346,7 @@ def test_receipt_of_a_book_is_kept_with_the_file_and_each_line(client: Client) -
     [(batch, _)] = client.get("/imports/").context["rows"]
     receipt = client.get(f"/imports/{batch.pk}/")
     assert "cannot be taken back as a whole" in receipt.content.decode()
+    assert "To the contacts</a>" in receipt.content.decode()
     told = [(one.number, one.outcome, one.detail) for one in receipt.context["lines"]]
     assert told[:3] == [
         (2, "adds", "Carol has this address: both are kept"),
