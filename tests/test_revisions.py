@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import threading
 from contextlib import closing
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 from django.core.checks import run_checks
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from factories import (
@@ -27,6 +28,7 @@ from factories import (
 )
 from psycopg.conninfo import make_conninfo
 
+from transactions import views
 from transactions.models import Transaction
 from txsite.freshness.revisions import current_revision
 from txsite.models import Change
@@ -293,6 +295,7 @@ def test_old_changes_are_dropped(psql: psycopg.Connection) -> None:
         ("transactions_entry", "record_delete", "ENABLE REPLICA"),
         ("txsite_change", "last_check", "DISABLE"),
         ("txsite_change", "give_number", "DISABLE"),
+        ("txsite_change", "keep_count", "DISABLE"),
     ],
 )
 def test_check_fails_when_a_table_has_lost_its_trigger(
@@ -309,6 +312,89 @@ def test_check_fails_when_a_table_has_lost_its_trigger(
         assert complaints() == ["txsite.E001"]
     finally:
         psql.execute(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
+
+
+# --- How many transactions there are
+
+
+def known() -> int | None:
+    return Transaction.objects.known_number()
+
+
+def test_number_of_transactions_is_known_whoever_adds_and_removes_them(
+    psql: psycopg.Connection,
+) -> None:
+    assert known() == 0
+    made = [make_transaction() for _ in range(3)]
+    assert known() == 3
+    psql.execute("DELETE FROM transactions_transaction WHERE id = %s", [made[0].pk])
+    assert known() == 2
+    with psql.transaction():
+        psql.execute("DELETE FROM transactions_transaction")
+        with psql.transaction(force_rollback=True):
+            copy_of(psql, made[1].pk)
+        copy_of(psql, made[1].pk)
+    assert known() == 1
+    with psql.transaction(force_rollback=True):
+        psql.execute("DELETE FROM transactions_transaction")
+    assert known() == 1
+    psql.execute("UPDATE transactions_transaction SET note = 'x'")
+    assert known() == 1
+    with psql.transaction():
+        psql.execute("TRUNCATE transactions_transaction CASCADE")
+        copy_of(psql, made[2].pk)
+        psql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        copy_of(psql, made[1].pk)
+    assert known() == 2
+    psql.execute("TRUNCATE transactions_transaction CASCADE")
+    assert known() == 0
+
+
+def copy_of(psql: psycopg.Connection, pk: int) -> None:
+    """A bare transaction, in place of one that was removed."""
+    psql.execute(
+        "INSERT INTO transactions_transaction (id, network, txid, timestamp, status, type, method,"
+        " note, version, is_edited, is_type_told) SELECT %(id)s, 'bitcoin',"
+        " lpad(%(id)s::text, 64, '0'), now(), 'ok', 'send', '', '', 1, false, false",
+        {"id": pk},
+    )
+
+
+def test_number_is_not_told_within_a_transaction_that_has_written() -> None:
+    make_transaction()
+    with transaction.atomic():
+        assert known() == 1
+        make_transaction()
+        assert known() is None
+    assert known() == 2
+
+
+def test_number_is_exact_after_many_commits_at_once() -> None:
+    def work(first: int) -> None:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as one:
+            for pk in range(first, first + 8):
+                copy_of(one, pk)
+            one.execute("DELETE FROM transactions_transaction WHERE id <= %s", [first + 2])
+
+    threads = [threading.Thread(target=work, args=[1000 * number]) for number in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert known() == Transaction.objects.count() > 0
+
+
+def test_list_says_how_many_transactions_a_large_ledger_has(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MAX_COUNT", 2)
+    for _ in range(4):
+        make_transaction()
+    counted = [
+        re.search(r'id="count">(.*?)<', viewer.get(f"/transactions/{query}").content.decode())
+        for query in ("?per_page=1", "?per_page=1&type=receive")
+    ]
+    assert [found and found[1] for found in counted] == ["4", "2+"]
 
 
 # --- Receipts

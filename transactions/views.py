@@ -83,6 +83,9 @@ def row_count(filterset: TransactionFilter, place: ListForm, page: Page) -> RowC
     """Of many transactions fewer are counted unasked where each has to be looked at."""
     if not place.cleaned_data["cursor"] and not page.next:
         return RowCount(len(page.rows))  # the page is all there is
+    known = None if filterset.asked else Transaction.objects.known_number()
+    if known is not None:
+        return RowCount(known)
     if place.cleaned_data["count"] == "exact":
         return RowCount.of(filterset.by_time, None)
     limit = MAX_COUNT

@@ -30,7 +30,7 @@ FOLLOWING = {
     "transactions_toldasset",
 }
 EVENTS = {"record_insert", "record_update", "record_delete", "record_truncate"}
-NUMBERING = {"last_check", "give_number"}
+NUMBERING = {"last_check", "give_number", "keep_count"}
 SNAPSHOT = "txsite.freshness.middleware.SnapshotMiddleware"
 CACHES = (UpdateCacheMiddleware, FetchFromCacheMiddleware)
 READ_COMMITTED = "read committed"
@@ -218,7 +218,7 @@ def every_ledger_table_is_numbered(
         )
         triggers = dict(cursor.fetchall())
     if not set(triggers.get(CHANGES, ())) >= NUMBERING:
-        text = f"{CHANGES} lacks the triggers that give a commit its number."
+        text = f"{CHANGES} lacks triggers that give a commit its number and count transactions."
         hint = f"Enable {' and '.join(sorted(NUMBERING))}, or migrate a database that was put back."
         return [Error(text, hint=hint, id="txsite.E001")]
     return [

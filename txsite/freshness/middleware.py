@@ -77,15 +77,13 @@ def snapshot(request: HttpRequest | None = None) -> Iterator[Revision]:
     """
     isolation = "" if connection.in_atomic_block else "ISOLATION LEVEL REPEATABLE READ,"
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            # Pages are short: to compile their queries, or start processes for them, takes longer,
-            # and so does to plan prepared ones again.
-            cursor.execute(
-                f"SET TRANSACTION {isolation} READ ONLY; SET LOCAL jit = off; "
-                "SET LOCAL max_parallel_workers_per_gather = 0; "
-                "SET LOCAL plan_cache_mode = force_generic_plan"
-            )
-        revision = current_revision()
+        # Pages are short: to compile their queries, or start processes for them, takes longer,
+        # and so does to plan prepared ones again.
+        revision = current_revision(
+            f"SET TRANSACTION {isolation} READ ONLY; SET LOCAL jit = off; "
+            "SET LOCAL max_parallel_workers_per_gather = 0; "
+            "SET LOCAL plan_cache_mode = force_generic_plan; "
+        )
         if request is not None:
             request.revision = revision  # type: ignore[attr-defined]
             check_asked(request, revision)

@@ -9,6 +9,11 @@ from datetime import datetime
 
 from django.db import connection
 
+CURRENT = """
+    SELECT r.revision, c.committed_at
+    FROM txsite_revision r LEFT JOIN txsite_change c ON c.revision = r.revision
+"""
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -25,11 +30,12 @@ def current_number() -> int:
         return int(cursor.fetchone()[0])
 
 
-def current_revision() -> Revision:
-    """The revision of the snapshot that this transaction reads in; one indexed row."""
+def current_revision(before: str = "") -> Revision:
+    """The revision of the snapshot that this transaction reads in; one indexed row.
+
+    Statements to run `before` go to the database with the question.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.revision, c.committed_at FROM txsite_revision r "
-            "LEFT JOIN txsite_change c ON c.revision = r.revision"
-        )
+        cursor.execute(f"{before} {CURRENT}")
+        cursor.set_result(-1)
         return Revision(*cursor.fetchone())
