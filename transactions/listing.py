@@ -56,6 +56,7 @@ ENTRIES = """
 """
 TYPES, STATUSES = dict(TransactionType.choices), dict(Status.choices)
 KINDS = dict(Entry.Kind.choices)
+TRANSFER = Entry.Kind.TRANSFER.value
 
 
 class ListedWallet(NamedTuple):
@@ -149,6 +150,14 @@ class Listed:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def movements(self) -> list[ListedEntry]:
+        return [entry for entry in self.entries if entry.kind == TRANSFER]
+
+    @property
+    def fees(self) -> list[ListedEntry]:
+        return [entry for entry in self.entries if entry.kind != TRANSFER]
 
     @property
     def name(self) -> str:

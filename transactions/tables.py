@@ -21,7 +21,6 @@ from transactions.listing import (
     ListedEntry,
     ListedWallet,
 )
-from transactions.models import Entry
 from txsite.tables import FixedColumn, ListTable, literal
 
 NOTHING = '<span class="muted" aria-label="none">–</span>'
@@ -34,16 +33,13 @@ def joined(cells: Iterable[str], separator: str = "<br>") -> str:
 
 def copyable(address: ListedAddress, *, is_named: bool = False) -> str:
     """An address, short, whole on hover and copied with a click; only "copy" beside a name."""
-    whole = escape(address.display)
-    kind, text = ("small", "copy") if is_named else ("address", addresses.shorten(address.display))
+    shown = address.display
+    whole = escape(shown)
+    kind, text = ("small", "copy") if is_named else ("address", escape(addresses.shorten(shown)))
     return (
         f'<button type="button" class="copy {kind}" data-copy="{whole}" title="{whole}" '
-        f'aria-label="Copy address {whole}"><bdi>{escape(text)}</bdi></button>'
+        f'aria-label="Copy address {whole}"><bdi>{text}</bdi></button>'
     )
-
-
-def movements(row: Listed) -> list[ListedEntry]:
-    return [entry for entry in row.entries if entry.kind == Entry.Kind.TRANSFER]
 
 
 class Addresses:
@@ -94,8 +90,7 @@ class TransactionTable(ListTable):
 
     def body(self) -> SafeString:
         cells: list[tuple[str, Callable[[Listed], str]]] = [
-            (self.cell_head(column), getattr(self, f"draw_{column.name}"))
-            for column in self.columns
+            (self.cell_head(name), getattr(self, f"draw_{name}")) for name in self.titles
         ]
         return mark_safe("".join(self.rows_of(cells)))  # noqa: S308 (every value is escaped)
 
@@ -127,7 +122,7 @@ class TransactionTable(ListTable):
 
     def draw_wallet(self, row: Listed) -> str:
         wallets = {entry.wallet.pk: entry.wallet for entry in row.entries}
-        return joined(self.once("wallet", pk, self.wallet_link, w) for pk, w in wallets.items())
+        return joined([self.once("wallet", pk, self.wallet_link, w) for pk, w in wallets.items()])
 
     def wallet_link(self, wallet: ListedWallet) -> str:
         address = self.addresses.filtered("wallet", wallet.filter_value)
@@ -137,13 +132,13 @@ class TransactionTable(ListTable):
         )
 
     def draw_out(self, row: Listed) -> str:
-        return joined(self.amount(one) for one in movements(row) if one.way == "out")
+        return joined([self.amount(one) for one in row.movements if one.way == "out"])
 
     def draw_into(self, row: Listed) -> str:
-        return joined(self.amount(one) for one in movements(row) if one.way == "in")
+        return joined([self.amount(one) for one in row.movements if one.way == "in"])
 
     def draw_fee(self, row: Listed) -> str:
-        return joined(self.amount(one) for one in row.entries if one.kind == Entry.Kind.FEE)
+        return joined([self.amount(one) for one in row.fees])
 
     def amount(self, entry: ListedEntry) -> str:
         """The exact amount of an entry with its asset."""
@@ -165,7 +160,7 @@ class TransactionTable(ListTable):
         )
 
     def draw_counterparty(self, row: Listed) -> str:
-        others = {e.counterparty.pk: e.counterparty for e in movements(row) if e.counterparty}
+        others = {e.counterparty.pk: e.counterparty for e in row.movements if e.counterparty}
         if row.contact is not None and row.contact_id:
             of_its_own = (
                 f'<a class="contact" href="{self.addresses.of("contact-detail", row.contact_id)}" '
@@ -174,7 +169,9 @@ class TransactionTable(ListTable):
             copies = [copyable(address, is_named=True) for address in others.values()]
             shown = joined([of_its_own, *copies], " ")
         else:
-            shown = joined(self.once("address", pk, self.party, one) for pk, one in others.items())
+            shown = joined(
+                [self.once("address", pk, self.party, one) for pk, one in others.items()]
+            )
         return f"{shown} {self.edit(row, 'contact')}"
 
     def party(self, address: ListedAddress) -> str:
@@ -209,9 +206,11 @@ class TransactionTable(ListTable):
         if not self.can_edit:
             return ""
         begin, middle = self.once("edit", what, self.edit_parts, what)
-        time = row.timestamp.isoformat(" ", "minutes")[:16]
-        kind = self.once("type", row.type, escape, row.type_title.lower())
-        return f'{begin}{row.pk}{middle}{kind} {time}"><span aria-hidden="true">✎</span></a>'
+        title = self.once("title", row.pk, self.title_of, row)
+        return f'{begin}{row.pk}{middle}{title}"><span aria-hidden="true">✎</span></a>'
+
+    def title_of(self, row: Listed) -> str:
+        return f"{escape(row.type_title.lower())} {row.timestamp.isoformat(' ', 'minutes')[:16]}"
 
     def edit_parts(self, what: str) -> tuple[str, str]:
         """Of a link to a form: what stands before the row's id, and between that and its name."""

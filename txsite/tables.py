@@ -8,7 +8,6 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -332,7 +331,9 @@ class FixedColumn(django_tables2.Column):
     """A column that nothing changes, so that each table need not copy all of it."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FixedColumn":
-        return copy(self)
+        copied = type(self).__new__(type(self))  # `copy` takes five times as long
+        copied.__dict__.update(self.__dict__)
+        return copied
 
 
 class ListTable(django_tables2.Table):
@@ -345,10 +346,11 @@ class ListTable(django_tables2.Table):
         """`place` is what was asked for of the list; without it the table cannot be sorted."""
         super().__init__(rows, orderable=False, **kwargs)
         self.place = place
+        self.titles = {one.name: conditional_escape(one.header) for one in self.columns}
 
     def body(self) -> SafeString:
         """The rows, as `cells` of the columns draw them."""
-        heads = {column.name: self.cell_head(column) for column in self.columns}
+        heads = {name: self.cell_head(name) for name in self.titles}
         rows = []
         for row in self.rows:
             attributes = "".join(
@@ -363,11 +365,12 @@ class ListTable(django_tables2.Table):
             rows.append(f"<tr{attributes}>\n{cells}</tr>")
         return mark_safe("".join(rows))  # noqa: S308 (every value is escaped)
 
-    @staticmethod
-    def cell_head(column: Any) -> str:
+    def cell_head(self, name: str) -> str:
         """The beginning of each cell of a column, with its title for narrow screens."""
-        title = escape(strip_tags(str(column.header)))
-        return f'<td class="col-{column.name}" data-title="{title}">'
+        title = self.titles[name]
+        if "<" in title:
+            title = escape(strip_tags(title))
+        return f'<td class="col-{name}" data-title="{title}">'
 
     def head(self) -> SafeString:
         """The column heads; a click asks for the same list in another order."""
@@ -378,7 +381,7 @@ class ListTable(django_tables2.Table):
 
     def head_of(self, column: Any, link: str) -> str:
         begin = f'<th scope="col" class="col-{column.name}"'
-        title = conditional_escape(column.header)
+        title = self.titles[column.name]
         name = column.column.attrs.get("th", {}).get("data-sort", "")
         if self.place is None or name not in self.place.orderings:
             return f"{begin}>{title}</th>\n"
