@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.core.checks import run_checks
-from django.db import connection
+from django.db import close_old_connections, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import get_resolver, path
@@ -246,7 +246,7 @@ def alive():
         if isinstance(one, Model) and one._meta.app_label in ("contacts", "transactions"):
             yield f"a {{type(one).__name__}}"
 
-from django.db import connection
+from django.db import close_old_connections, connection
 print("at first:", *sorted(set(alive())))
 print("asked:", "the database" if connection.connection else "nobody")
 client = Client(headers={{"host": "localhost"}})
@@ -350,3 +350,37 @@ def test_writer_at_a_higher_isolation_is_refused_rather_than_numbered_wrongly(
             other.commit()
     assert psql.execute("SELECT revision FROM txsite_revision").fetchone() == (before + 1,)
     assert Transaction.objects.get(pk=made[0].pk).note == ""
+
+
+# --- Connections
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connection_that_the_server_ended_is_made_anew(psql: psycopg.Connection) -> None:
+    def number() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            return int(cursor.fetchone()[0])
+
+    before = number()
+    close_old_connections()  # as before every request
+    assert number() == before
+    assert psql.execute("SELECT pg_terminate_backend(%s, 10000)", [before]).fetchone() == (True,)
+    close_old_connections()
+    assert number() != before
+
+
+# --- Templates
+
+
+def test_what_is_drawn_once_in_a_process_tells_nothing_of_the_ledger() -> None:
+    may_hold = {"static", "url", "if", "endif", "types", "statuses", "directions"}
+    found = set()
+    for file in ROOT.glob("*/templates/**/*.html"):
+        for values, block in re.findall(
+            r"{% once(.*?) %}(.*?){% endonce %}", file.read_text(), re.S
+        ):
+            assert set(values.split()) <= {"here", "user.is_staff"}
+            found |= set(re.findall(r"{[%{] *(\w+)", block))
+            assert set(re.findall(r"{% if ([\w.]+)", block)) <= set(values.split())
+    assert found == may_hold

@@ -224,7 +224,7 @@ class Word:
 
 # So many characters are looked up in the index, which takes longer with each; few addresses have
 # them, and those are looked at.
-LOOKED_FOR = 24
+LOOKED_FOR = 16
 LOOKED_UP = """
     (SELECT 'labels', id FROM transactions_label
         WHERE UPPER(name::text) LIKE UPPER(%(pattern)s) LIMIT %(limit)s)
@@ -275,7 +275,9 @@ def own_texts(root: Root, text: str) -> list[Q]:
     """The id begins with the word, in capitals or small letters too, or the note has it."""
     written = sorted({text, text.lower(), text.upper()})
     begins = [root.has(external_id__startswith=one) for one in written]
-    begins += [root.has(txid__startswith=one) for one in [*written, f"0x{text.lower()}"]]
+    if not text.lower().startswith("0x"):
+        written.append(f"0x{text.lower()}")
+    begins += [root.has(txid__startswith=one) for one in written]
     # Notes alone are in the index of their parts.
     noted = ~root.has(note="") & root.has(note__icontains=text)
     return [Q(*begins, _connector=Q.OR), noted]

@@ -8,7 +8,6 @@ the same entry.
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -36,7 +35,7 @@ from transactions.models import (
     Wallet,
 )
 from transactions.ways import SumRows, TimeRows, by_time, moved
-from txsite.tables import ListForm, Ordering, QuerySetRows, Rows
+from txsite.tables import FixedField, ListForm, Ordering, QuerySetRows, Rows, shallow
 
 MAX_VALUES = 50
 MAX_LENGTH = 200
@@ -58,13 +57,6 @@ class TermsWidget(forms.TextInput):
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
         return [value for value in data.getlist(name) if value.strip()]
-
-
-class FixedField(forms.Field):
-    """A field that nothing changes, so that each form need not copy it."""
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "FixedField":
-        return self
 
 
 class TermsField(FixedField):
@@ -186,7 +178,7 @@ def find_address(text: str) -> list[int]:
     addresses = Q()
     for family in families:
         addresses |= Q(family=family, value=normalise(text, family))
-    return list(Address.objects.filter(addresses).values_list("pk", flat=True))
+    return list(Address.objects.filter(addresses).order_by().values_list("pk", flat=True))
 
 
 def find_label(text: str) -> list[int]:
@@ -198,7 +190,7 @@ def find_contact(text: str) -> list[int]:
 
 
 def found_ids(rows: QuerySet[Any], otherwise: str) -> list[int]:
-    ids = list(rows.values_list("pk", flat=True))
+    ids = list(rows.order_by().values_list("pk", flat=True))
     if not ids:
         raise forms.ValidationError(otherwise)
     return ids
@@ -220,7 +212,7 @@ class FixedFilter(django_filters.Filter):
     """A filter that nothing changes: its field is made once, and not copied for each list."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FixedFilter":
-        return copy(self)
+        return shallow(self)
 
 
 class TermsFilter(FixedFilter):

@@ -214,10 +214,17 @@ def listed(pks: Iterable[int]) -> list[Listed]:
     """The transactions that are there of these, in their order; two queries."""
     asked = [pk for pk in pks if pk <= MAX_ID]
     entries: dict[int, list[ListedEntry]] = {}
-    for pk, kind, amount, *told in fetch(ENTRIES, [asked]):
-        wallet, asset = ListedWallet._make(told[:4]), ListedAsset._make(told[4:9])
-        side = ListedAddress._make(told[9:]) if told[9] else None
-        entries.setdefault(pk, []).append(ListedEntry(kind, amount, wallet, asset, side))
+    wallets: dict[int, ListedWallet] = {}
+    assets: dict[int, ListedAsset] = {}
+    for row in fetch(ENTRIES, [asked]):
+        pk, kind, amount, wallet, asset = row[0], row[1], row[2], row[3], row[7]
+        if wallet not in wallets:
+            wallets[wallet] = ListedWallet._make(row[3:7])
+        if asset not in assets:
+            assets[asset] = ListedAsset._make(row[7:12])
+        side = ListedAddress._make(row[12:]) if row[12] else None
+        told = ListedEntry(kind, amount, wallets[wallet], assets[asset], side)
+        entries.setdefault(pk, []).append(told)
     return [
         Listed(
             ListedWallet._make(row[13:17]),

@@ -215,10 +215,10 @@ def by_time(asked: dict[str, Any]) -> list[Way]:
     few = few_of(asked)
     if few is not None:
         return [Way(TRANSACTIONS, Q(pk__in=few) & conditions(asked, TRANSACTIONS))]
-    found = of_entries(asked), of_contacts(asked), of_words(asked)
-    as_many = with_label(asked)
-    everything = [Way(TRANSACTIONS, conditions(asked, TRANSACTIONS), as_many=as_many)]
-    return next((ways for ways in found if ways), everything)
+    found = of_entries(asked) or of_contacts(asked) or of_words(asked)
+    if found:
+        return found
+    return [Way(TRANSACTIONS, conditions(asked, TRANSACTIONS), as_many=with_label(asked))]
 
 
 def asks_only(asked: dict[str, Any], name: str) -> bool:
@@ -328,7 +328,7 @@ def at_addresses(addresses: list[int]) -> list[Q]:
     """Entries to and from each address, and those of the wallet that it is."""
     found = []
     for pk in addresses:
-        ours = Subquery(Wallet.objects.filter(address=pk).values("pk"))
+        ours = Subquery(Wallet.objects.filter(address=pk).order_by().values("pk"))
         found += [Q(counterparty=pk), Q(wallet=ours)]
     return found
 

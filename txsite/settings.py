@@ -93,6 +93,7 @@ _database: dict[str, Any] = (
 DATABASES = {
     "default": {
         **_database,
+        "ENGINE": "txsite.database",
         "CONN_MAX_AGE": 0 if DEBUG else 60,
         "CONN_HEALTH_CHECKS": True,
         # What `txsite.prepared` asks to prepare is prepared; Django's own cursors never are.
