@@ -308,6 +308,7 @@ ALLOWED = {
     ("contacts/addresses.py", "lru_cache"),  # the capitals of an address follow from its digits
     ("transactions/filters.py", "cache"),  # the class of its form
     ("transactions/filters.py", "cached_property"),  # of the filter of one request
+    ("transactions/tables.py", "cache"),  # the addresses of pages, but for the ids
     ("transactions/imports/formats/etherscan.py", "lru_cache"),
     ("transactions/imports/formats/cells.py", "lru_cache"),
     ("transactions/imports/formats/generic.py", "lru_cache"),

@@ -5,11 +5,12 @@ what several rows show alike is drawn once.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from html import escape
 from typing import Any
 from urllib.parse import quote_plus
 
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from contacts import addresses
@@ -42,22 +43,24 @@ def copyable(address: ListedAddress, *, is_named: bool = False) -> str:
     )
 
 
+@cache
+def around(name: str, prefix: str) -> tuple[str, str]:
+    """What stands before and after the id in the address of a page of the site at `prefix`."""
+    before, _, after = reverse(name, args=[0]).rpartition("0")
+    return before, after
+
+
 class Addresses:
-    """Of pages that every row links to; each is asked of the URLs once for a table."""
+    """Of pages that every row links to."""
 
     def __init__(self) -> None:
-        self.list = reverse("transaction-list")
-        self.patterns: dict[str, tuple[str, str]] = {}
+        self.list, self.prefix = reverse("transaction-list"), get_script_prefix()
 
     def filtered(self, name: str, value: str) -> str:
         return f"{self.list}?{name}={quote_plus(value)}"
 
     def around(self, name: str) -> tuple[str, str]:
-        """What stands before and after the id in the address of a page `name`."""
-        if name not in self.patterns:
-            before, _, after = reverse(name, args=[0]).rpartition("0")
-            self.patterns[name] = before, after
-        return self.patterns[name]
+        return around(name, self.prefix)
 
     def of(self, name: str, pk: int) -> str:
         """The page `name` of the row with this id."""

@@ -10,6 +10,8 @@ register = template.Library()
 
 
 class OnceNode(template.Node):
+    child_nodelists = ()  # no blocks: they are not looked for
+
     def __init__(self, nodelist: NodeList, values: list[FilterExpression]) -> None:
         self.nodelist, self.values = nodelist, values
         self.drawn: dict[tuple[Any, ...], str] = {}
