@@ -21,7 +21,14 @@ from benchmarks.running import Measured, start
 
 CASES = ("first page", "page 19,000", "wallet", "asset, popular", "label, popular", "contact of")
 # From the bottom up; each step keeps those before it.
-STEPS = ("nothing", "indexes in the order of time", "count to 10,000", "connections", "prepared")
+STEPS = (
+    "nothing",
+    "indexes in the order of time",
+    "count to 10,000",
+    "count of the ledger kept",
+    "connections",
+    "prepared",
+)
 IN_ORDER = """
     SELECT format('DROP INDEX %I', i.relname) FROM pg_index x JOIN pg_class i ON i.oid = indexrelid
     WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
@@ -35,6 +42,8 @@ SINGLE = """
     CREATE INDEX ON transactions_entry (asset_id);
     CREATE INDEX ON transactions_entry (counterparty_id);
 """
+
+FORGET = "DELETE FROM transactions_transactioncount"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,15 +59,18 @@ def main(arguments: Sequence[str]) -> int:
         server = stack.enter_context(stage.postgres_server(options.keep))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="txsite-bench-")))
         ours = stage.make_ledger(server, options.transactions)
-        urls = {"with": server.url(ours), "without": server.url(make_plain(server, ours))}
+        uncounted = made_of(
+            server, ours, "uncounted", ["DELETE FROM transactions_transactioncount"]
+        )
+        plain = made_of(server, uncounted, "plain", [*not_in_order(server, uncounted), SINGLE])
+        urls = [server.url(one) for one in (plain, uncounted, uncounted, ours, ours, ours)]
         steps: list[Measured] = []
         for number in range(len(STEPS)):
             without = [name for name in STEPS[number + 1 :] if name in ("connections", "prepared")]
-            url = urls["without" if number == 0 else "with"]
             more = {"BENCH_WITHOUT": ",".join(without)}
-            steps.append(start(US, {"ours": url}, folder / "none", folder, more))
+            steps.append(start(US, {"ours": urls[number]}, folder / "none", folder, more))
             stack.callback(steps[-1].site.close)
-        with psycopg.connect(urls["with"]) as connection:
+        with psycopg.connect(server.url(ours)) as connection:
             cases = chosen(all_cases(Facts(connection)), list(options.cases))
         figures: dict[str, list[tuple[float, float]]] = {}
         for case in cases:
@@ -89,16 +101,19 @@ def path_of(path: str, step: int) -> str:
     return f"{path}{'&' if '?' in path else '?'}count=exact"
 
 
-def make_plain(server: stage.Postgres, ours: str) -> str:
-    plain = f"{ours}_plain"
-    if not server.has(plain):
-        server.execute(f"CREATE DATABASE {plain} TEMPLATE {ours}")
-        with psycopg.connect(server.url(plain), autocommit=True) as connection:
-            for [statement] in connection.execute(IN_ORDER).fetchall():
-                connection.execute(statement)
-        server.execute(SINGLE, plain)
-        server.execute("ANALYZE", plain)
-    return plain
+def made_of(server: stage.Postgres, database: str, name: str, statements: list[str]) -> str:
+    """A copy of the database to which this was done."""
+    copy = f"{database}_{name}"
+    if not server.has(copy):
+        server.execute(f"CREATE DATABASE {copy} TEMPLATE {database}")
+        for statement in [*statements, "ANALYZE"]:
+            server.execute(statement, copy)
+    return copy
+
+
+def not_in_order(server: stage.Postgres, database: str) -> list[str]:
+    with psycopg.connect(server.url(database)) as connection:
+        return [statement for [statement] in connection.execute(IN_ORDER).fetchall()]
 
 
 def timed(server: stage.Postgres, one: Measured, path: str, requests: int) -> tuple[float, float]:
