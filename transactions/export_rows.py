@@ -64,8 +64,7 @@ def rows(queryset: QuerySet[Transaction]) -> Iterator[Row]:
     """In the order of the file. The ids alone are sorted, and what is told of each is read by the
     thousand, so that the first lines of a long file come at once and none of it is kept."""
     ids = (
-        Transaction.objects.filter(pk__in=queryset.order_by().values("pk"))
-        .order_by(
+        queryset.order_by(
             "timestamp",
             Collate("network", "C").asc(nulls_last=True),
             Collate(Coalesce("txid", "external_id"), "C"),
