@@ -82,16 +82,14 @@ def rows(queryset: QuerySet[Transaction]) -> Iterator[Row]:
 TRANSACTIONS = """
     SELECT t.id, coalesce(t.txid, t.external_id), t.network, t.source_wallet_id,
         to_char(t.timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), t.type, t.status,
-        t.method, t.block, t.note, contact.name,
-        CASE WHEN EXISTS (
-            SELECT FROM transactions_transactionlabel WHERE transaction_id = t.id
-        ) THEN ARRAY(
-            SELECT l.name FROM transactions_transactionlabel on_it
-            JOIN transactions_label l ON l.id = on_it.label_id
-            WHERE on_it.transaction_id = t.id ORDER BY l.name COLLATE "C"
-        ) END
+        t.method, t.block, t.note, contact.name
     FROM transactions_transaction t LEFT JOIN contacts_contact contact ON contact.id = t.contact_id
     WHERE t.id = ANY (%s::bigint[])
+"""
+LABELS = """
+    SELECT on_it.transaction_id, l.name FROM transactions_transactionlabel on_it
+    JOIN transactions_label l ON l.id = on_it.label_id
+    WHERE on_it.transaction_id = ANY (%s::bigint[]) ORDER BY l.name COLLATE "C"
 """
 ENTRIES = """
     SELECT transaction_id, wallet_id, asset_id, trim_scale(amount)::text, kind, counterparty_id,
@@ -131,6 +129,9 @@ class Names:
     def told_of(self, pks: list[int]) -> Iterator[Row]:
         """In the order of the ids."""
         transactions = {row[0]: row for row in fetch(TRANSACTIONS, [pks])}
+        labels: dict[int, list[str]] = {}
+        for pk, name in fetch(LABELS, [pks]):
+            labels.setdefault(pk, []).append(name)
         entries: dict[int, list[tuple[Any, ...]]] = {}
         found = fetch(ENTRIES, [pks])
         for row in found:
@@ -142,12 +143,11 @@ class Names:
         others = {pk: (value, name) for pk, value, name in fetch(COUNTERPARTIES, [sides])}
         others[None] = None, None
         for pk in pks:
-            _, known_as, network, wallet, time, *rest, labels = transactions[pk]
+            _, known_as, network, wallet, time, *rest = transactions[pk]
             of_wallet, time = self.wallets.get(wallet, (None,))[0], time.removesuffix(".000000")
             told = self.in_order(entries.get(pk, []), others)
-            yield Row._make(
-                [known_as, network, of_wallet, time, *rest, labels or [], told, self.looks]
-            )
+            on_it = labels.get(pk, [])
+            yield Row._make([known_as, network, of_wallet, time, *rest, on_it, told, self.looks])
 
     def in_order(self, entries: list[tuple[Any, ...]], others: dict[Any, Any]) -> list[ToldEntry]:
         told = [
