@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce, Collate
 
 from transactions.models import Transaction
-from txsite.prepared import fetch
+from txsite.prepared import array, fetch
 
 CHUNK = 1_000
 
@@ -128,18 +128,19 @@ class Names:
 
     def told_of(self, pks: list[int]) -> Iterator[Row]:
         """In the order of the ids."""
-        transactions = {row[0]: row for row in fetch(TRANSACTIONS, [pks])}
+        ids = array(pks)
+        transactions = {row[0]: row for row in fetch(TRANSACTIONS, [ids])}
         labels: dict[int, list[str]] = {}
-        for pk, name in fetch(LABELS, [pks]):
+        for pk, name in fetch(LABELS, [ids]):
             labels.setdefault(pk, []).append(name)
         entries: dict[int, list[tuple[Any, ...]]] = {}
-        found = fetch(ENTRIES, [pks])
+        found = fetch(ENTRIES, [ids])
         for row in found:
             entries.setdefault(row[0], []).append(row)
         wallets = {row[1] for row in found} | {row[3] for row in transactions.values()}
         self.add_wallets(wallets - self.wallets.keys() - {None})
         self.add_assets({row[2] for row in found} - self.assets.keys())
-        sides = list({row[5] for row in found} - {None})
+        sides = array({row[5] for row in found} - {None})
         others = {pk: (value, name) for pk, value, name in fetch(COUNTERPARTIES, [sides])}
         others[None] = None, None
         for pk in pks:
@@ -160,11 +161,11 @@ class Names:
 
     def add_wallets(self, pks: Collection[int]) -> None:
         if pks:
-            self.wallets |= {pk: (told, name) for pk, told, name in fetch(WALLETS, [list(pks)])}
+            self.wallets |= {pk: (told, name) for pk, told, name in fetch(WALLETS, [array(pks)])}
 
     def add_assets(self, pks: Collection[int]) -> None:
         if pks:
-            self.assets |= {pk: ToldAsset(*told) for pk, *told in fetch(ASSETS, [list(pks)])}
+            self.assets |= {pk: ToldAsset(*told) for pk, *told in fetch(ASSETS, [array(pks)])}
 
 
 def place_of(entry: ToldEntry) -> tuple[str, ...]:
