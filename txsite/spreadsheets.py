@@ -9,7 +9,9 @@ _is_protected = re.compile(r"'+[=+\-@\s]").match
 
 def protected(text: str | None) -> str:
     """A text that no spreadsheet runs: one that looks like a formula has a `'` before it."""
-    return f"'{text}" if text and _is_formula(text) else text or ""
+    if not text or text[0].isalnum():
+        return text or ""
+    return f"'{text}" if _is_formula(text) else text
 
 
 def unprotected(text: str) -> str:
