@@ -29,6 +29,10 @@ FULL_COLUMNS = (
     *("Wallet", "Wallet Name", "Kind", "Amount", "Asset", "Asset Name", "Contract", "Token ID"),
     *("Counterparty", "Counterparty Contact", "Contact", "Labels", "Note"),
 )
+SENT, RECEIVED, FEE = (
+    (f"{side} Amount", f"{side} Currency", f"{side} Contract", f"{side} Name")
+    for side in ("Sent", "Received", "Fee")
+)
 CHUNK = 64 * 1024
 _unfit = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # in no workbook
 MAX_CELL = 32_767  # what a cell of a spreadsheet holds
@@ -36,7 +40,7 @@ CUT = " … (cut here: a cell holds no more; the CSV has all of it)"
 
 
 def joined(labels: Sequence[str]) -> str:
-    return " | ".join(one.replace("\\", "\\\\").replace("|", "\\|") for one in labels)
+    return " | ".join([one.replace("\\", "\\\\").replace("|", "\\|") for one in labels])
 
 
 def magnitude(amount: str) -> str:
@@ -64,16 +68,15 @@ def csv_rows(row: Row, number: str) -> list[Cells]:
         "Labels": protected(joined(row.labels)),
         "Contact": protected(row.contact),
     }
-    looks = [row.looks.get(label, ("", "")) for label in row.labels]
-    if any(map(any, looks)):
+    if not row.looks.keys().isdisjoint(row.labels):
+        looks = [row.looks.get(label, ("", "")) for label in row.labels]
         for column, told in zip(
             ("Label Colours", "Label Descriptions"), zip(*looks, strict=True), strict=True
         ):
             shared[column] = protected(joined(told))
-    return [
-        shared | line | {"Number": f"{number}, line {place} of {len(lines)}"}
-        for place, line in enumerate(lines, start=1)
-    ]
+    for place, line in enumerate(lines, start=1):
+        line.update(shared, Number=f"{number}, line {place} of {len(lines)}")
+    return lines
 
 
 def by_wallet(entries: list[ToldEntry]) -> Iterator[list[ToldEntry]]:
@@ -91,13 +94,13 @@ def lines_of(entries: list[ToldEntry], coin: str) -> Iterator[Cells]:
     rest = [one for one in entries if one.kind != "fee"]
     fees = [one for one in entries if one.kind == "fee"]
     coins = [one for one in rest if one.asset.kind == "native" and one.amount != "0"]
-    for whole in coins if len(coins) > 1 else []:
+    for whole in coins if len(coins) > 1 else ():
         if whole.is_alone and not whole.counterparty:
             rest.remove(whole)
             yield line_of(coin, whole) | {"Whole": WHOLE}
     while rest:
         one = rest.pop(0)
-        other = next((two for two in rest if belongs(one, two)), None)
+        other = next((two for two in rest if belongs(one, two)), None) if rest else None
         if other:
             rest.remove(other)
         with_fee = fees.pop(0) if fees and one.amount != "0" and fees[0].amount != "0" else None
@@ -108,30 +111,28 @@ def lines_of(entries: list[ToldEntry], coin: str) -> Iterator[Cells]:
 
 def belongs(one: ToldEntry, two: ToldEntry) -> bool:
     """Whether one went out and the other came in, with the same on the other side."""
-    signs = {entry.amount.startswith("-") for entry in (one, two)}
+    signs_differ = one.amount.startswith("-") != two.amount.startswith("-")
     has_moved = "0" not in (one.amount, two.amount)
-    return len(signs) == 2 and has_moved and one.counterparty == two.counterparty
+    return signs_differ and has_moved and one.counterparty == two.counterparty
 
 
-def line_of(coin: str, *entries: ToldEntry | None) -> Cells:
-    line: Cells = {}
-    for entry in entries:
+def line_of(coin: str, first: ToldEntry, *others: ToldEntry | None) -> Cells:
+    """`others` are of the same wallet."""
+    line = {"Wallet": protected(first.wallet), "Wallet Name": protected(first.wallet_name)}
+    for entry in (first, *others):
         if entry is None:
             continue
-        line["Wallet"] = protected(entry.wallet)
-        line["Wallet Name"] = protected(entry.wallet_name)
         if entry.counterparty:
             line["Counterparty"] = entry.counterparty
-        side = "Received"
+        side = RECEIVED
         if entry.kind == "fee":
-            side = "Fee"
+            side = FEE
         elif entry.amount.startswith("-"):
-            side = "Sent"
-        line[f"{side} Amount"] = magnitude(entry.amount)
-        line[f"{side} Currency"], line[f"{side} Contract"] = currency_and_contract(
-            entry.asset, coin
-        )
-        line[f"{side} Name"] = protected(entry.asset.name)
+            side = SENT
+        amount, currency, contract, name = side
+        line[amount] = magnitude(entry.amount)
+        line[currency], line[contract] = currency_and_contract(entry.asset, coin)
+        line[name] = protected(entry.asset.name)
     return line
 
 
