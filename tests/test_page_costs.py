@@ -25,6 +25,7 @@ MORE_BLOCKS = {
     "amount range": 10_000,  # walks through time until there are 51, and counts
     "contact of a fifth": 30_000,  # looks whether each transaction has a contact of its own
     "all filters": 30_000,
+    "export of a tenth": 30_000,  # 2,000 transactions with all that they tell
 }
 FETCHED = """
     SELECT sum(pg_stat_get_xact_blocks_fetched(c.oid)) FROM pg_class c
@@ -84,3 +85,13 @@ def test_pages_ask_little_and_read_what_they_show(client: Client, cases: list[Ca
         if reads_all := ALL_ROWS.search(plans(queries)):
             problems.append(f"{case.name}: {reads_all[0]}")
     assert problems == []
+
+
+def test_an_export_of_a_tenth_reads_no_more_of_the_ledger(
+    client: Client, cases: list[Case]
+) -> None:
+    [case] = [one for one in cases if "/export/" in one.path]
+    before = fetched()
+    assert client.get(case.path).getvalue().count(b"\n") > 2_000
+    blocks = fetched() - before
+    assert blocks < MORE_BLOCKS[case.name], blocks
