@@ -15,7 +15,7 @@ from contacts.networks import NETWORKS
 from transactions.amounts import format_amount
 from transactions.balances import balances
 from transactions.models import Entry, ImportBatch, ImportLine, Status, TransactionType
-from txsite.prepared import fetch
+from txsite.prepared import array, fetch
 from txsite.tables import MAX_ID, literal
 
 LISTED = """
@@ -216,7 +216,7 @@ def listed_balances() -> list[ListedBalance]:
 
 def listed(pks: Iterable[int]) -> list[Listed]:
     """The transactions that are there of these, in their order; two queries."""
-    asked = [pk for pk in pks if pk <= MAX_ID]
+    asked = array(pk for pk in pks if pk <= MAX_ID)
     entries: dict[int, list[ListedEntry]] = {}
     wallets: dict[int, ListedWallet] = {}
     assets: dict[int, ListedAsset] = {}
