@@ -170,7 +170,7 @@ def test_the_number_of_queries_does_not_grow(django_assert_num_queries: Any) -> 
         make_transaction([{}, {"amount": 2}], labels=["Rent", "Tax"])
     # A savepoint, its mode, its revision, the ids; what a thousand of them tell, and their labels,
     # entries, wallets, assets and other sides; how labels look; and its end.
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         few = list(json_lines(Transaction.objects.all()))
     assert len(few) == 5
 

@@ -377,7 +377,7 @@ def test_the_number_of_queries_of_the_list_stays_flat(
     viewer: Client, django_assert_num_queries: Any
 ) -> None:
     make_batch()
-    with django_assert_num_queries(queries := 8):
+    with django_assert_num_queries(queries := 7):
         viewer.get(URL)
     for _ in range(20):
         make_batch(made_by=make_user())

@@ -324,6 +324,8 @@ def test_list_is_counted_up_to_a_limit_and_exactly_when_asked(
     [
         ("", "21"),
         ("?type=receive", "21"),
+        ("?type=-send", "20+"),
+        ("?label=none", "20+"),
         ("?type=receive&status=ok", "20+"),
         ("?amount_min=0", "20+"),
         ("?type=receive&status=ok&amount_min=0&amount_max=100&direction=in", "2+"),

@@ -273,11 +273,10 @@ def all_with(kind: str, text: str) -> QuerySet[Any]:
 
 def own_texts(root: Root, text: str) -> list[Q]:
     """The id begins with the word, in capitals or small letters too, or the note has it."""
-    written = sorted({text, text.lower(), text.upper()})
+    small, written = text.lower(), sorted({text, text.lower(), text.upper()})
+    txids = {text, small} if small.startswith("0x") else {*written, f"0x{small}"}
     begins = [root.has(external_id__startswith=one) for one in written]
-    if not text.lower().startswith("0x"):
-        written.append(f"0x{text.lower()}")
-    begins += [root.has(txid__startswith=one) for one in written]
+    begins += [root.has(txid__startswith=one) for one in sorted(txids)]
     # Notes alone are in the index of their parts.
     noted = ~root.has(note="") & root.has(note__icontains=text)
     return [Q(*begins, _connector=Q.OR), noted]

@@ -286,8 +286,9 @@ class TransactionFilter(django_filters.FilterSet):
     @property
     def looked_at(self) -> int:
         """How many conditions an index alone does not tell: each row has to be looked at."""
-        names = self.asked - DAYS
-        return max(len(names) - 1, len(names - PLAIN))
+        names, asked = self.asked - DAYS, self.form.cleaned_data
+        plain = {name for name in names & PLAIN if all(map(is_told, asked[name]))}
+        return max(len(names) - 1, len(names - plain))
 
     @cached_property
     def by_time(self) -> TimeRows:
@@ -309,6 +310,11 @@ def form_class() -> type[forms.Form]:
     """Made once: nothing of it depends on what is asked."""
     form: type[forms.Form] = super(TransactionFilter, TransactionFilter()).get_form_class()
     return form
+
+
+def is_told(term: Term) -> bool:
+    """Whether an index leads to what is asked for: it does not to all else, or to what has none."""
+    return not term.is_excluded and term.found is not None
 
 
 NEEDS_ONE_ASSET = "Sorting by amount or fee needs exactly one asset: filter by it first."

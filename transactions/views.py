@@ -27,6 +27,7 @@ from txsite.tables import MAX_COUNT, ListForm, Page, RowCount
 
 MAX_COMPLETIONS = 20
 MANY_CONDITIONS = 4
+MAX_TYPED = 120  # characters of a value that a field shows again
 TYPED = ("date_after", "date_before", "amount_min", "amount_max")
 
 
@@ -68,7 +69,7 @@ def transaction_list(request: HttpRequest) -> HttpResponse:
         ),
         "is_by_time": place.cleaned_data.get("sort", "").removeprefix("-") == "time",
         "is_empty": is_valid and not parts and not page.rows and not place.cleaned_data["cursor"],
-        "typed": {name: request.GET.get(name, "") for name in TYPED},
+        "typed": {name: request.GET.get(name, "")[:MAX_TYPED] for name in TYPED},
         "types": TYPE_OPTIONS,
         "statuses": STATUS_OPTIONS,
         "directions": DIRECTION_OPTIONS,
