@@ -241,6 +241,29 @@ def test_search_finds_the_contact_that_counts() -> None:
     assert found("q=bob") == "2"
 
 
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        ("0xabcdef0123" + "0" * 54, ["0xabcdef01", "0XABCDEF01", "abcdef01", "ABCDEF01"]),
+        ("abcdef0123" + "0" * 54, ["abcdef01", "ABCDEF01", "aBcDeF01"]),
+        ("ABCDEF0123" + "0" * 54, ["ABCDEF01", "abcdef01"]),
+        ("5hQs7TbKz" + "1" * 70, ["5hQs7Tb"]),
+    ],
+)
+def test_txid_is_found_by_its_beginning(stored: str, words: list[str]) -> None:
+    make_transaction(network="other", txid=stored)
+    make_transaction(network="other", txid="f" * 64)
+    for word in [*words, stored]:
+        assert found(f"q={word}") == stored[-1]
+
+
+def test_record_of_an_exchange_is_found_by_its_beginning() -> None:
+    wallet = make_wallet("Kraken", kind="exchange", venue="kraken")
+    make_transaction(source_wallet=wallet, external_id="LABCDE-F0123-X")
+    for word in ("LABCDE", "labcde", "LaBcDe"):
+        assert found(f"q={word}") == "X"
+
+
 def test_names_that_look_like_signs_are_found_with_an_equals_sign() -> None:
     for letter, name in (("1", "none"), ("2", "-rent"), ("3", "=rent"), ("4", "Acme, Inc.")):
         make_transaction(labels=[make_label(name)], txid="0x" + "0" * 63 + letter)

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.core.checks import run_checks
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import get_resolver, path
@@ -26,6 +27,7 @@ from psycopg import IsolationLevel
 
 from transactions.models import Asset, ImportLine, ImportMapping, Label, Transaction, Wallet
 from txsite import checks
+from txsite.database import base
 from txsite.urls import urlpatterns as site
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -246,7 +248,7 @@ def alive():
         if isinstance(one, Model) and one._meta.app_label in ("contacts", "transactions"):
             yield f"a {{type(one).__name__}}"
 
-from django.db import close_old_connections, connection
+from django.db import connection
 print("at first:", *sorted(set(alive())))
 print("asked:", "the database" if connection.connection else "nobody")
 client = Client(headers={{"host": "localhost"}})
@@ -308,7 +310,7 @@ ALLOWED = {
     ("contacts/addresses.py", "lru_cache"),  # the capitals of an address follow from its digits
     ("transactions/filters.py", "cache"),  # the class of its form
     ("transactions/filters.py", "cached_property"),  # of the filter of one request
-    ("transactions/tables.py", "cache"),  # the addresses of pages, but for the ids
+    ("transactions/tables.py", "lru_cache"),  # the addresses of pages, but for the ids
     ("transactions/imports/formats/etherscan.py", "lru_cache"),
     ("transactions/imports/formats/cells.py", "lru_cache"),
     ("transactions/imports/formats/generic.py", "lru_cache"),
@@ -371,17 +373,60 @@ def test_connection_that_the_server_ended_is_made_anew(psql: psycopg.Connection)
     assert number() != before
 
 
+@pytest.mark.django_db(transaction=True)
+def test_server_is_asked_whether_it_lives_unless_it_has_said_so_lately(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    clock = [monotonic() + base.LATELY]
+
+    def ask(wrapper: base.DatabaseWrapper) -> bool:
+        asked.append(wrapper)
+        return True
+
+    monkeypatch.setattr(base, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(base.base.DatabaseWrapper, "is_usable", ask)
+    connection.ensure_connection()
+    for _ in range(3):
+        assert connection.is_usable()
+    assert len(asked) == 1
+    clock[0] += base.LATELY
+    assert connection.is_usable()
+    assert len(asked) == 2
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert connection.is_usable()
+    assert len(asked) == 3
+    connection.connection.close()
+    assert connection.is_usable()
+    assert len(asked) == 4
+    connection.close()
+
+
 # --- Templates
+
+WORD = re.compile(r"[\w.]+")
 
 
 def test_what_is_drawn_once_in_a_process_tells_nothing_of_the_ledger() -> None:
-    may_hold = {"static", "url", "if", "endif", "types", "statuses", "directions"}
-    found = set()
-    for file in ROOT.glob("*/templates/**/*.html"):
-        for values, block in re.findall(
-            r"{% once(.*?) %}(.*?){% endonce %}", file.read_text(), re.S
-        ):
-            assert set(values.split()) <= {"here", "user.is_staff"}
-            found |= set(re.findall(r"{[%{] *(\w+)", block))
-            assert set(re.findall(r"{% if ([\w.]+)", block)) <= set(values.split())
-    assert found == may_hold
+    """Addresses of pages and files by quoted names, the choices of fields, and the values that
+    the tag itself names."""
+    choices = {"types", "statuses", "directions"}
+    blocks = [
+        found
+        for file in ROOT.glob("*/templates/**/*.html")
+        for found in re.findall(r"{% fixed(.*?) %}(.*?){% endfixed %}", file.read_text(), re.S)
+    ]
+    assert blocks
+    for values, block in blocks:
+        assert set(values.split()) <= {"here", "user.is_staff"}
+        for variable in re.findall(r"{{ *(.*?) *}}", block):
+            assert variable in choices
+        for tag, rest in re.findall(r"{% *(\w+)(.*?) *%}", block):
+            if tag in ("static", "url"):
+                assert re.fullmatch(r" '[^']+'", rest), rest
+            elif tag == "if":
+                unquoted = re.sub(r"'[^']*'", "", rest)
+                assert set(WORD.findall(unquoted)) <= set(values.split())
+            else:
+                assert tag == "endif"

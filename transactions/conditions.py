@@ -69,6 +69,11 @@ def conditions(asked: dict[str, Any], root: Root, *, but: str = "") -> Q:
     return matches
 
 
+def names_of(asked: dict[str, Any]) -> set[str]:
+    """The filters that are asked for."""
+    return {name for name, terms in asked.items() if terms not in (None, [])}
+
+
 def wanted(terms: list[Term]) -> list[Term]:
     return [term for term in terms if not term.is_excluded]
 

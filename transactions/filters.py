@@ -23,7 +23,7 @@ from django.utils.functional import cached_property
 
 from contacts.addresses import AddressError, families_of, normalise, recognise
 from contacts.models import Address, Contact
-from transactions.conditions import TRANSACTIONS, Term, conditions, looked_up
+from transactions.conditions import TRANSACTIONS, Term, conditions, looked_up, names_of
 from transactions.models import (
     MAX_DECIMALS,
     MAX_INTEGER_DIGITS,
@@ -281,7 +281,7 @@ class TransactionFilter(django_filters.FilterSet):
     @property
     def asked(self) -> set[str]:
         """The names of the filters that narrow the list."""
-        return {name for name, terms in self.form.cleaned_data.items() if terms not in (None, [])}
+        return names_of(self.form.cleaned_data)
 
     @property
     def looked_at(self) -> int:

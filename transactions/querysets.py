@@ -26,16 +26,17 @@ class LabelQuerySet(NamedQuerySet):
 MANY = 100_000
 
 
-class TransactionQuerySet(models.QuerySet):
-    def known_number(self) -> int | None:
-        """How many the ledger has, which every commit tells the database; None in a transaction
-        that has written, of whose rows nothing is told yet."""
-        rows = fetch(
-            "SELECT number FROM transactions_transactioncount "
-            "WHERE pg_current_xact_id_if_assigned() IS NULL"
-        )
-        return rows[0][0] if rows else None
+def known_number() -> int | None:
+    """How many transactions the ledger has, as commits have kept count; None in a transaction
+    that has written, of whose rows nothing is told yet."""
+    rows = fetch(
+        "SELECT number FROM transactions_transactioncount "
+        "WHERE pg_current_xact_id_if_assigned() IS NULL"
+    )
+    return rows[0][0] if rows else None
 
+
+class TransactionQuerySet(models.QuerySet):
     def are_many(self) -> bool:
         """Whether the ledger is a large one, as PostgreSQL last estimated it."""
         with connection.cursor() as cursor:

@@ -5,7 +5,7 @@ what several rows show alike is drawn once.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import quote_plus
@@ -43,7 +43,7 @@ def copyable(address: ListedAddress, *, is_named: bool = False) -> str:
     )
 
 
-@cache
+@lru_cache(maxsize=100)
 def around(name: str, prefix: str) -> tuple[str, str]:
     """What stands before and after the id in the address of a page of the site at `prefix`."""
     before, _, after = reverse(name, args=[0]).rpartition("0")

@@ -22,6 +22,7 @@ from transactions.models import (
     TransactionType,
     Wallet,
 )
+from transactions.querysets import known_number
 from transactions.tables import TransactionTable, balance_rows
 from txsite.tables import MAX_COUNT, ListForm, Page, RowCount
 
@@ -86,11 +87,11 @@ def row_count(filterset: TransactionFilter, place: ListForm, page: Page) -> RowC
     """Of many transactions fewer are counted unasked where each has to be looked at."""
     if not place.cleaned_data["cursor"] and not page.next:
         return RowCount(len(page.rows))  # the page is all there is
-    known = None if filterset.asked else Transaction.objects.known_number()
-    if known is not None:
-        return RowCount(known)
     if place.cleaned_data["count"] == "exact":
         return RowCount.of(filterset.by_time, None)
+    known = None if filterset.asked else known_number()
+    if known is not None:
+        return RowCount(known)
     limit = MAX_COUNT
     if filterset.looked_at and Transaction.objects.are_many():
         limit = MAX_COUNT // 10 if filterset.looked_at < MANY_CONDITIONS else MAX_COUNT // 100

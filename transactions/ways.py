@@ -28,6 +28,7 @@ from transactions.conditions import (
     has_label,
     is_at,
     is_some,
+    names_of,
     one_entry,
     own_texts,
     wanted,
@@ -223,8 +224,7 @@ def by_time(asked: dict[str, Any]) -> list[Way]:
 
 def asks_only(asked: dict[str, Any], name: str) -> bool:
     """Whether one value of this filter is all that is asked."""
-    all_asked = [each for each, terms in asked.items() if terms not in (None, [])]
-    return all_asked == [name] and len(asked[name]) == 1
+    return names_of(asked) == {name} and len(asked[name]) == 1
 
 
 def with_label(asked: dict[str, Any]) -> QuerySet[Any] | None:

@@ -93,13 +93,14 @@ _database: dict[str, Any] = (
 DATABASES = {
     "default": {
         **_database,
-        "ENGINE": "txsite.database",
         "CONN_MAX_AGE": 0 if DEBUG else 60,
         "CONN_HEALTH_CHECKS": True,
         # What `txsite.prepared` asks to prepare is prepared; Django's own cursors never are.
         "OPTIONS": {**_database.get("OPTIONS", {}), "prepare_threshold": 0},
     }
 }
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"]["ENGINE"] = "txsite.database"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = ["txsite.rights.Backend"]

@@ -619,6 +619,7 @@ class Reader:
             (18, "changes", self.ask_for_changes),
             (6, "balances", self.look_at_balances),
             (4, "count", self.look_at_count),
+            (4, "count", self.look_at_whole_count),
             (2, "wallet", self.look_at_wallet),
             (5, "churn", self.look_at_churn),
             (2, "export", self.export),
@@ -685,6 +686,18 @@ class Reader:
             wallet = self.random.choice(self.run.slots)
             reply = self.client.get(f"/transactions/?wallet={wallet}&per_page=1")
             self.record(f"count of {wallet}", reply, figures={wallet: (pages.count(reply.text),)})
+
+    def look_at_whole_count(self) -> None:
+        """What commits keep count of beside what is counted, where both are of one revision."""
+        known, counted = (
+            self.client.get(f"/transactions/?per_page=1{more}") for more in ("", "&count=exact")
+        )
+        revisions = {reply.number("x-ledger-revision") for reply in (known, counted)}
+        figures = [pages.count(reply.text) for reply in (known, counted)]
+        contradiction = ""
+        if known.status == counted.status == 200 and len(revisions) == 1 < len(set(figures)):
+            contradiction = f"{figures[0]} are known of, and {figures[1]} counted"
+        self.record("count of all", known, contradiction=contradiction)
 
     def look_at_wallet(self) -> None:
         if self.run.slots:

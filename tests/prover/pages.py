@@ -128,7 +128,7 @@ ROW = re.compile(r'<tr[^>]* data-id="(\d+)" data-version="(\d+)"[^>]*>(.*?)</tr>
 NOTE = re.compile(r'<bdi class="note">(.*?)</bdi>', re.DOTALL)
 LABEL = re.compile(r'<a class="chip [^>]*><bdi>(.*?)</bdi></a>')
 KNOWN_AS = re.compile(r'<a href="/transactions/\d+/" title="([^"]*)">')
-COUNT = re.compile(r'<strong id="count">(\d+)</strong>')
+COUNT = re.compile(r'<strong id="count">([\d,]+)</strong>')
 NEXT = re.compile(r'href="([^"]+)" rel="next"')
 BALANCE = re.compile(
     r'title="(slot-\d+)"><bdi>.*?<span class="number">([^<]*)</span>.*?>(\d+)</a>', re.DOTALL
@@ -163,7 +163,7 @@ def first(pattern: re.Pattern[str], text: str) -> str | None:
 
 def count(text: str) -> int:
     """A list that nothing fits has no count on it."""
-    return int(first(COUNT, text) or 0)
+    return int((first(COUNT, text) or "0").replace(",", ""))
 
 
 def balances(text: str) -> dict[str, tuple[int, ...]]:

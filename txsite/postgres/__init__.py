@@ -73,6 +73,7 @@ def path_hash(path: Path) -> str:
 def embedded_database() -> dict[str, str]:
     """Django's settings for the project's private server. Starts nothing: see `join_embedded`."""
     return {
+        "ENGINE": "django.db.backends.postgresql",
         "NAME": "postgres",
         "USER": USER,
         "HOST": str(server_in(VAR_DIR).socket),
