@@ -88,10 +88,11 @@ class Way:
         return rows.order_by(f"{sign}timestamp", f"{sign}{self.root.key}")[:limit]
 
     def some(self, limit: int) -> QuerySet[Any]:
-        """So many of them, whichever; entries are made distinct along an index."""
+        """So many of them, whichever; entries are made distinct along an index, those first that
+        are shown most."""
         if self.as_many is not None:
             return self.as_many[:limit]
-        key = ("timestamp", self.root.key) if self.root is ENTRIES else ()
+        key = ("-timestamp", f"-{self.root.key}") if self.root is ENTRIES else ()
         return self.keys().order_by(*key)[:limit]
 
     def is_surely(self, limit: int) -> bool:
