@@ -365,30 +365,25 @@ TYPES = """
 # A type that the file's own movements make as well is no more than they tell: another file can tell
 # the other side of them.
 PLAIN_TYPES = """
-    UPDATE told_line l SET type = '' FROM (
+    CREATE TEMP TABLE plain ON COMMIT DROP AS
         SELECT DISTINCT number FROM told_line
-        WHERE type IN ('send', 'receive', 'self', 'trade', 'call')
-    ) told LEFT JOIN ({TYPES}) made ON made.transaction_id = told.number
-    WHERE l.number = told.number AND l.type = coalesce(made.type, 'call');
-""".replace(
-    "{TYPES}",
-    TYPES.replace(
-        "{ENTRIES}",
-        """
+        WHERE type IN ('send', 'receive', 'self', 'trade', 'call');
+    ANALYZE plain;
+    CREATE TEMP TABLE plain_entry ON COMMIT DROP AS
         SELECT l.number AS transaction_id, m.wallet_id, a.id AS asset_id,
             c.id AS counterparty_id, m.kind,
             CASE WHEN l.status = 'failed' THEN 0 ELSE m.amount END AS amount
-        FROM told_line l JOIN told_movement m USING (line)
+        FROM plain JOIN told_line l USING (number) JOIN told_movement m USING (line)
         JOIN transactions_asset a ON a.network = m.network AND a.code = m.code
             AND a.token_id = m.token_id AND a.kind = m.asset_kind
-        LEFT JOIN contacts_address c ON c.family = m.family AND c.value = m.counterparty
-        WHERE l.number IN (
-            SELECT number FROM told_line
-            WHERE type IN ('send', 'receive', 'self', 'trade', 'call')
-        )
-        """,
-    ),
-)
+        LEFT JOIN contacts_address c ON c.family = m.family AND c.value = m.counterparty;
+    ANALYZE plain_entry;
+    CREATE TEMP TABLE plain_type ON COMMIT DROP AS {TYPES};
+    ANALYZE plain_type;
+    UPDATE told_line l SET type = ''
+    FROM plain LEFT JOIN plain_type made ON made.transaction_id = plain.number
+    WHERE l.number = plain.number AND l.type = coalesce(made.type, 'call');
+""".replace("{TYPES}", TYPES.replace("{ENTRIES}", "SELECT * FROM plain_entry"))
 # What a person wrote in a wallet (BIP-329) stays below the note of the files.
 RECORD_NOTES = """
     CREATE TEMP TABLE record_note (id bigint, note text) ON COMMIT DROP;
