@@ -319,6 +319,17 @@ def test_list_is_counted_up_to_a_limit_and_exactly_when_asked(
     assert "Select a valid choice" in get(viewer, "?count=about", 400)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_list_says_how_many_transactions_a_large_ledger_has(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MAX_COUNT", 2)
+    for _ in range(4):
+        make_transaction()
+    assert count_in(get(viewer, "?per_page=1")) == "4"
+    assert count_in(get(viewer, "?per_page=1&type=receive")) == "2+"
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [
